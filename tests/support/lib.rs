@@ -1,1 +1,2 @@
-//! Shared helpers of the end-to-end suites.
+//! Helpers that the end-to-end and simulation suites share. Nothing here is
+//! part of the product; a helper that only one suite needs stays with it.
