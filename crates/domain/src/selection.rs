@@ -1,0 +1,273 @@
+//! Which X a binding gets: draw, look, pick, and claim by the store.
+//!
+//! A few candidates are drawn by policy, looked at, and the best is picked; the cost does not grow
+//! with how many partners A or B has. Only when every draw fails is the whole list looked at, so a
+//! bind is refused only if no number is eligible.
+
+use crate::{
+    binding::Shape,
+    city_order::Tier,
+    draft::{ClaimRefusal, ClaimRules, Draft},
+    draws::Draws,
+    inventory::Inventory,
+    party::PartyKey,
+    phone::PhoneNumber,
+    pool::{Policy, PoolNo, PoolRules},
+    refusal::{Obstacle, Refusal, Tally},
+    route::{Route, Selector},
+    route_table::{Load, Record, RouteStanding},
+    time::Timestamp,
+};
+
+/// How many candidates are drawn before the whole list is looked at.
+pub const DRAWS: usize = 8;
+
+/// What is to be bound, and how its number is to be chosen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// The pool.
+    pub pool: PoolNo,
+    /// Where to look, in order.
+    pub tiers: Vec<Tier>,
+    /// Mode and parties.
+    pub shape: Shape,
+    /// Whether X may not carry the other kind.
+    pub exclusive: bool,
+    /// The pool's rules; `RandomFlag=1` has replaced the policy already.
+    pub rules: PoolRules,
+    /// A and B themselves, which are never chosen as X even if the pool holds them.
+    pub never: [Option<PhoneNumber>; 2],
+}
+
+impl Wanted {
+    /// The quarantines to try, the full one first.
+    #[must_use]
+    pub fn quarantines_ms(&self) -> [i64; 2] {
+        [
+            self.rules.quarantine_ms,
+            self.rules.quarantine_min_ms.min(self.rules.quarantine_ms),
+        ]
+    }
+}
+
+/// An eligible number, with what the policies weigh.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// The number.
+    pub x: PhoneNumber,
+    /// Its live bindings.
+    pub live: u32,
+    /// When a route of the request last ended on it, if one is remembered.
+    pub last_used: Option<Timestamp>,
+}
+
+/// Judges one number for one request from how it stands.
+///
+/// # Errors
+/// What stands in the way.
+pub fn judge(
+    wanted: &Wanted,
+    x: PhoneNumber,
+    enabled: bool,
+    load: Load,
+    mut stand: impl FnMut(&Route) -> RouteStanding,
+    now: Timestamp,
+    quarantine_ms: i64,
+) -> Result<Candidate, Obstacle> {
+    if !enabled || wanted.never.contains(&Some(x)) {
+        return Err(Obstacle::Disabled);
+    }
+    if load.live() >= wanted.rules.bindings_per_number_max {
+        return Err(Obstacle::AtCap);
+    }
+    if !load.admits(wanted.shape.mode(), wanted.exclusive) {
+        return Err(Obstacle::KindConflict);
+    }
+    let mut last_used = None;
+    let mut quarantined = false;
+    for route in wanted.shape.routes(x) {
+        let standing = stand(&route);
+        match standing {
+            RouteStanding::Live { .. } => return Err(held_by(&wanted.shape, route.selector)),
+            RouteStanding::Ended { at, .. } => last_used = last_used.max(Some(at)),
+            RouteStanding::Free => {}
+        }
+        quarantined |= !standing.may_be_claimed(route.callee, now, quarantine_ms);
+    }
+    if quarantined {
+        return Err(Obstacle::Quarantined);
+    }
+    Ok(Candidate {
+        x,
+        live: load.live(),
+        last_used,
+    })
+}
+
+fn held_by(shape: &Shape, selector: Selector) -> Obstacle {
+    match selector {
+        Selector::Caller(party) if party == shape.a() => Obstacle::HeldByA,
+        Selector::Caller(_) => Obstacle::HeldByB,
+        Selector::Any | Selector::Extension(_) => Obstacle::HeldByAx,
+    }
+}
+
+/// The best of the eligible by policy; of equals the first.
+#[must_use]
+pub fn pick(policy: Policy, eligible: impl IntoIterator<Item = Candidate>) -> Option<Candidate> {
+    let eligible = eligible.into_iter();
+    match policy {
+        Policy::Protect => eligible.min_by_key(|candidate| candidate.last_used),
+        Policy::Spread => eligible.min_by_key(|candidate| candidate.live),
+        Policy::Pack | Policy::Random => eligible.into_iter().next(),
+    }
+}
+
+/// Places in a list of `length` to look at first: from the front for `pack`, else at random.
+pub fn draw(
+    policy: Policy,
+    length: usize,
+    draws: &mut Draws,
+) -> impl Iterator<Item = usize> + use<'_> {
+    (0..DRAWS.min(length)).map(move |index| {
+        if policy == Policy::Pack {
+            index
+        } else {
+            draws.below(length)
+        }
+    })
+}
+
+/// Chooses a number on the in-memory table, the batch in the making included.
+///
+/// # Errors
+/// [`Refusal`] when no number of any place is eligible, even under the shortest quarantine.
+pub fn choose(
+    inventory: &Inventory,
+    draft: &Draft<'_>,
+    wanted: &Wanted,
+    seed: u64,
+) -> Result<PhoneNumber, Refusal> {
+    let mut draws = Draws::from_seed(seed);
+    for quarantine_ms in wanted.quarantines_ms() {
+        let view = View {
+            inventory,
+            draft,
+            wanted,
+            quarantine_ms,
+        };
+        for tier in &wanted.tiers {
+            if let Some(x) = view.choose_in(*tier, &mut draws) {
+                return Ok(x);
+            }
+        }
+    }
+    Err(tally(inventory, draft, wanted))
+}
+
+/// How the numbers of every place stand for the request, under the shortest quarantine.
+#[must_use]
+pub fn tally(inventory: &Inventory, draft: &Draft<'_>, wanted: &Wanted) -> Refusal {
+    let [_, quarantine_ms] = wanted.quarantines_ms();
+    let view = View {
+        inventory,
+        draft,
+        wanted,
+        quarantine_ms,
+    };
+    let places = wanted.tiers.iter().map(|tier| {
+        let mut tally = Tally::default();
+        for x in inventory.list(wanted.pool, tier.city()) {
+            tally.count(view.judge(*x).map(|_| ()));
+        }
+        (*tier, tally)
+    });
+    Refusal {
+        places: places.collect(),
+    }
+}
+
+struct View<'a> {
+    inventory: &'a Inventory,
+    draft: &'a Draft<'a>,
+    wanted: &'a Wanted,
+    quarantine_ms: i64,
+}
+
+impl View<'_> {
+    fn judge(&self, x: PhoneNumber) -> Result<Candidate, Obstacle> {
+        let enabled = self.inventory.get(x).is_some_and(|slot| slot.enabled);
+        let stand = |route: &Route| self.draft.stand(route.x, route.selector);
+        judge(
+            self.wanted,
+            x,
+            enabled,
+            self.draft.load(x),
+            stand,
+            self.draft.now(),
+            self.quarantine_ms,
+        )
+    }
+
+    fn choose_in(&self, tier: Tier, draws: &mut Draws) -> Option<PhoneNumber> {
+        let list = self.inventory.list(self.wanted.pool, tier.city());
+        let policy = self.wanted.rules.policy;
+        if policy != Policy::Random {
+            if let Some(x) = self.last_of_pair(tier).filter(|x| self.judge(*x).is_ok()) {
+                return Some(x);
+            }
+        }
+        let drawn = draw(policy, list.len(), draws).filter_map(|index| list.get(index));
+        let eligible = drawn.filter_map(|x| self.judge(*x).ok());
+        if let Some(best) = pick(policy, eligible) {
+            return Some(best.x);
+        }
+        let mut eligible = list.iter().filter_map(|x| self.judge(*x).ok());
+        let best = match policy {
+            Policy::Random => {
+                let all: Vec<Candidate> = eligible.collect();
+                all.get(draws.below(all.len())).copied()
+            }
+            Policy::Protect => eligible
+                .try_fold(None, first_unused_or_oldest)
+                .map_or_else(Some, |best| best),
+            Policy::Pack | Policy::Spread => pick(policy, eligible),
+        };
+        best.map(|candidate| candidate.x)
+    }
+
+    fn last_of_pair(&self, tier: Tier) -> Option<PhoneNumber> {
+        let (a, b): (PartyKey, Option<PartyKey>) = (self.wanted.shape.a(), self.wanted.shape.b());
+        let x = self.draft.last_x_of_pair(a, b)?;
+        let slot = self.inventory.get(x)?;
+        let here =
+            slot.pool == self.wanted.pool && tier.city().is_none_or(|city| slot.city == Some(city));
+        here.then_some(x)
+    }
+}
+
+/// Stops at the first number that neither party has used; otherwise keeps the one used longest ago.
+fn first_unused_or_oldest(
+    best: Option<Candidate>,
+    next: Candidate,
+) -> Result<Option<Candidate>, Candidate> {
+    match (best, next.last_used) {
+        (_, None) => Err(next),
+        (Some(best), Some(used)) if best.last_used <= Some(used) => Ok(Some(best)),
+        _ => Ok(Some(next)),
+    }
+}
+
+/// Claims a chosen or named number in the batch.
+///
+/// # Errors
+/// What stands in the way; nothing changed then.
+pub fn claim(draft: &mut Draft<'_>, record: Record, rules: &PoolRules) -> Result<(), ClaimRefusal> {
+    // A chosen number was judged by one of the two quarantines already; a named one may be taken
+    // back as early as the shortest allows, because the client asked for exactly this number.
+    let rules = ClaimRules {
+        quarantine_ms: rules.quarantine_min_ms.min(rules.quarantine_ms),
+        bindings_per_number_max: rules.bindings_per_number_max,
+    };
+    draft.claim(record, rules, None)
+}
