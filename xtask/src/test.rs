@@ -1,0 +1,48 @@
+//! The chores that judge: what they run, and in which order. What they need is
+//! brought in first, so that a missing tool shows before the long work.
+
+use anyhow::Result;
+
+use crate::check;
+use crate::postgres::{self, Database};
+use crate::process::{cargo, run};
+use crate::report::Report;
+use crate::sdk;
+
+/// The chore `test`.
+pub(crate) fn everything() -> Result<()> {
+    with_summary(|report| {
+        let clients = report.step("Vendor's clients", sdk::Clients::provide)?;
+        let database = report.step("PostgreSQL", postgres::provide)?;
+        check::all(report)?;
+        report.suite("Tests, both stores", || rust_tests(&database))?;
+        sdk::run(report, &clients, &database)
+    })
+}
+
+/// The chore `check`.
+pub(crate) fn checks_only() -> Result<()> {
+    with_summary(check::all)
+}
+
+/// The chore `sdk`.
+pub(crate) fn sdk_only() -> Result<()> {
+    with_summary(|report| {
+        let clients = report.step("Vendor's clients", sdk::Clients::provide)?;
+        let database = report.step("PostgreSQL", postgres::provide)?;
+        sdk::run(report, &clients, &database)
+    })
+}
+
+fn rust_tests(database: &Database) -> Result<()> {
+    run(cargo()
+        .args(["test", "--workspace"])
+        .env("TEST_DATABASE_URL", &database.url))
+}
+
+fn with_summary(work: impl FnOnce(&mut Report) -> Result<()>) -> Result<()> {
+    let mut report = Report::default();
+    let outcome = work(&mut report);
+    report.summary();
+    outcome
+}
