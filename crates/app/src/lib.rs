@@ -1,1 +1,32 @@
-//! Placeholder.
+//! Use cases that the API, the console, the voice plane and the command line share.
+//!
+//! **Invariant: no wire formats.** Requests come in as domain values and answers go out as domain
+//! values; JSON, HTTP, SIP and SQL are other crates' business. What a rule decides is decided in
+//! the domain crate; what must be atomic is one call of the store.
+//!
+//! | Module | What lives there |
+//! |---|---|
+//! | [`app`] | [`App`]: store, clock, chance, numbering, metrics, built in one place |
+//! | [`bind`], [`bindings`] | make, change, end and find bindings |
+//! | [`pools`], [`numbers`] | number pools and the numbers in them |
+//! | [`accounts`] | accounts and access keys |
+//! | [`calls`] | who would ring, and why a selection comes out as it does |
+//! | [`sweep`] | the chores that time brings |
+//! | [`error`] | why a use case was refused |
+//! | [`clock`], [`chance`], [`metrics`] | the moment, the dice, the counts |
+
+pub mod accounts;
+pub mod app;
+pub mod bind;
+pub mod bindings;
+pub mod calls;
+pub mod chance;
+pub mod clock;
+pub mod error;
+pub mod metrics;
+pub mod numbers;
+pub mod pools;
+pub mod sweep;
+
+pub use app::{App, AppSettings};
+pub use error::AppError;

@@ -124,7 +124,7 @@ impl Keyring {
     /// When the system has no randomness to give.
     pub fn generate() -> Result<Zeroizing<String>, StoreError> {
         let random = SystemRandom::new();
-        let mut fresh = || -> Result<Zeroizing<String>, StoreError> {
+        let fresh = || -> Result<Zeroizing<String>, StoreError> {
             let mut bytes = Zeroizing::new([0u8; KEY_BYTES]);
             random
                 .fill(&mut *bytes)
@@ -167,6 +167,18 @@ impl Keyring {
         let mut digest = [0u8; 16];
         digest.copy_from_slice(&tag.as_ref()[..16]);
         PartyKey::from_digest(digest)
+    }
+
+    /// Keyed digest of a request's parameters, by which a retry is told from another request. Keyed,
+    /// because the parameters hold real numbers and a plain digest could be searched.
+    #[must_use]
+    pub fn fingerprint(&self, parameters: &[u8]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.index);
+        context.update(b"fingerprint\0");
+        context.update(parameters);
+        let mut digest = [0u8; 32];
+        digest.copy_from_slice(context.sign().as_ref());
+        digest
     }
 
     /// Seals bytes; `place` (the row's identity) must be given again to open them, so that sealed

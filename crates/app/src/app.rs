@@ -1,0 +1,144 @@
+//! The application in one value: everything a use case needs, built in one place, no globals.
+
+use std::{sync::Arc, time::Duration};
+
+use axbridge_domain::{
+    account::{AccountId, AccountTerms},
+    city::CityCode,
+    numbering::Numbering,
+    phone::{PhoneNumber, ServiceNumbers},
+};
+use axbridge_store::{
+    Location, Store, StoreOptions, error::OpenError, keyring::Keyring, model::Account,
+};
+use moka::sync::Cache;
+
+use crate::{clock::Clock, error::AppError, metrics::Metrics};
+
+/// What the application is made of.
+pub struct AppSettings {
+    /// Where the data is.
+    pub location: Location,
+    /// The keys of the data at rest.
+    pub keys: Arc<Keyring>,
+    /// Bounds of the store.
+    pub store: StoreOptions,
+    /// Which number belongs to which city.
+    pub numbering: Numbering,
+    /// Service numbers that may be A or B.
+    pub service_numbers: ServiceNumbers,
+    /// What a new account may do.
+    pub default_terms: AccountTerms,
+    /// The moment.
+    pub clock: Clock,
+}
+
+/// The application.
+pub struct App {
+    pub(crate) store: Store,
+    pub(crate) keys: Arc<Keyring>,
+    pub(crate) numbering: Numbering,
+    pub(crate) service_numbers: ServiceNumbers,
+    pub(crate) default_terms: AccountTerms,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    accounts: Cache<AccountId, Arc<Account>>,
+}
+
+/// How long another node's change of an account's terms may go unseen.
+const ACCOUNT_CACHE: Duration = Duration::from_secs(1);
+const ACCOUNT_CACHE_ENTRIES: u64 = 10_000;
+
+impl App {
+    /// Opens the store and builds the application on it.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub async fn open(settings: AppSettings) -> Result<Arc<Self>, OpenError> {
+        let now = settings.clock.now();
+        let store = Store::open(
+            &settings.location,
+            settings.keys.clone(),
+            settings.store,
+            now,
+        )
+        .await?;
+        Ok(Arc::new(Self {
+            store,
+            keys: settings.keys,
+            numbering: settings.numbering,
+            service_numbers: settings.service_numbers,
+            default_terms: settings.default_terms,
+            clock: settings.clock,
+            metrics: Metrics::new(),
+            accounts: Cache::builder()
+                .max_capacity(ACCOUNT_CACHE_ENTRIES)
+                .time_to_live(ACCOUNT_CACHE)
+                .build(),
+        }))
+    }
+
+    /// The moment.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The durable state.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Which service numbers may be A or B.
+    #[must_use]
+    pub fn service_numbers(&self) -> &ServiceNumbers {
+        &self.service_numbers
+    }
+
+    /// The city a number belongs to, where that is known.
+    #[must_use]
+    pub fn city_of(&self, number: PhoneNumber) -> Option<CityCode> {
+        let city = self.numbering.city_of(&number);
+        if city.is_none() {
+            self.metrics.city_unknown();
+        }
+        city
+    }
+
+    /// Whether the store can do work.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn ready(&self) -> Result<(), AppError> {
+        Ok(self.store.ready().await?)
+    }
+
+    /// Finishes what was accepted and lets go of the store.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
+    pub(crate) async fn known_account(&self, id: AccountId) -> Result<Arc<Account>, AppError> {
+        if let Some(account) = self.accounts.get(&id) {
+            return Ok(account);
+        }
+        let account = self.store.account(id).await?;
+        let account = Arc::new(
+            account
+                .ok_or_else(|| AppError::Internal(format!("account {id} of a key is missing")))?,
+        );
+        self.accounts.insert(id, account.clone());
+        Ok(account)
+    }
+
+    pub(crate) fn forget_account(&self, id: AccountId) {
+        self.accounts.invalidate(&id);
+    }
+}

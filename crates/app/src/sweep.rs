@@ -1,0 +1,34 @@
+//! The chores that time brings: announcing expiries, dropping what nobody need remember. No rule
+//! waits for them; a sweep that comes late changes no answer.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use axbridge_store::model::Swept;
+
+use crate::{App, AppError};
+
+impl App {
+    /// Sweeps once.
+    ///
+    /// # Errors
+    /// Faults of the store; the next sweep takes up what this one left.
+    pub async fn sweep(&self) -> Result<Swept, AppError> {
+        let swept = self.store.sweep(self.clock.now()).await?;
+        self.metrics.swept(&swept);
+        Ok(swept)
+    }
+
+    /// Sweeps every `interval` until `stop` is ready.
+    pub async fn sweep_until(self: Arc<Self>, interval: Duration, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => return,
+                () = tokio::time::sleep(interval) => {}
+            }
+            if let Err(error) = self.sweep().await {
+                tracing::warn!(%error, "sweep failed; the next one takes up its work");
+            }
+        }
+    }
+}
