@@ -18,12 +18,16 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Runs something that prepares, under a heading.
+    /// Runs something that prepares, under a heading; counted only if it fails.
     pub(crate) fn step<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         heading(name);
         let started = Instant::now();
         let outcome = work();
-        println!("-- {name}: {}", seconds(started.elapsed()));
+        let took = started.elapsed();
+        println!("-- {name}: {}", seconds(took));
+        if outcome.is_err() {
+            self.note(name, false, took);
+        }
         outcome.map_err(|error| error.context(name.to_owned()))
     }
 
@@ -36,12 +40,16 @@ impl Report {
         let passed = outcome.is_ok();
         let verdict = if passed { "passed" } else { "FAILED" };
         println!("-- {name}: {verdict} in {}", seconds(took));
+        self.note(name, passed, took);
+        outcome.map_err(|error| error.context(name.to_owned()))
+    }
+
+    fn note(&mut self, name: &str, passed: bool, took: Duration) {
         self.suites.push(Suite {
             name: name.to_owned(),
             passed,
             took,
         });
-        outcome.map_err(|error| error.context(name.to_owned()))
     }
 
     /// Prints every suite and, as the last line, how many passed and failed.
