@@ -1,1 +1,12 @@
-//! Placeholder.
+//! The HTTP gateway: signatures, tolerant decoding, the answer envelope, the
+//! one table of errors.
+//!
+//! Invariant: this crate knows the wire and nothing below it. No SQL, no SIP, no
+//! business rule: those live in `axbridge-app` and further down.
+
+pub mod decode;
+pub mod envelope;
+pub mod error;
+mod percent;
+pub mod request_id;
+pub mod signature;
