@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,7 @@ pub(crate) struct Guarded {
     child: Child,
     watchdog: Child,
     stop_signal: &'static str,
+    log: PathBuf,
 }
 
 impl Guarded {
@@ -66,6 +67,7 @@ impl Guarded {
             child,
             watchdog,
             stop_signal,
+            log: log.to_owned(),
         })
     }
 
@@ -75,14 +77,30 @@ impl Guarded {
         let started = Instant::now();
         while !ready() {
             if let Some(status) = self.exited()? {
-                bail!("the server ended with {status} before it was ready");
+                bail!(
+                    "the server ended with {status} before it was ready; {}",
+                    self.log()
+                );
             }
             if started.elapsed() > timeout {
-                bail!("the server was not ready after {} s", timeout.as_secs());
+                bail!(
+                    "the server was not ready after {} s; {}",
+                    timeout.as_secs(),
+                    self.log()
+                );
             }
             std::thread::sleep(POLL_INTERVAL);
         }
         Ok(())
+    }
+
+    /// What the server printed, for the reader of a failure.
+    pub(crate) fn log(&self) -> String {
+        let printed = std::fs::read_to_string(&self.log).unwrap_or_default();
+        if printed.trim().is_empty() {
+            return "it printed nothing".to_owned();
+        }
+        format!("it printed:\n{printed}")
     }
 
     fn exited(&mut self) -> Result<Option<ExitStatus>> {

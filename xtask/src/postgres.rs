@@ -177,9 +177,7 @@ fn start(binaries: &Path) -> Result<Database> {
     let answers = || TcpStream::connect_timeout(&address, PROBE_TIMEOUT).is_ok();
     let url = format!("postgres://{SUPERUSER}@{address}/postgres");
     let ready = || answers() && accepts_queries(binaries, &url);
-    server
-        .wait_until(START_TIMEOUT, ready)
-        .with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
+    server.wait_until(START_TIMEOUT, ready)?;
     Ok(Database {
         url,
         _server: Some(server),

@@ -31,9 +31,8 @@ pub(crate) struct Server {
     program: PathBuf,
     address: SocketAddr,
     data: PathBuf,
-    log: PathBuf,
     /// Before the folder, so that it stops first.
-    _process: Guarded,
+    process: Guarded,
     folder: TempDir,
 }
 
@@ -69,15 +68,12 @@ impl Server {
             command.args(["--store", url]);
         }
         let mut process = Guarded::start(&mut command, &log, folder.path(), "TERM")?;
-        process
-            .wait_until(START_TIMEOUT, || is_healthy(address))
-            .with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
+        process.wait_until(START_TIMEOUT, || is_healthy(address))?;
         Ok(Self {
             program: program.to_owned(),
             address,
             data,
-            log,
-            _process: process,
+            process,
             folder,
         })
     }
@@ -111,8 +107,7 @@ impl Server {
 
     /// What the server printed, for the reader of a failure.
     pub(crate) fn log(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        format!("the server's log:\n{log}")
+        format!("the server failed a client; {}", self.process.log())
     }
 
     /// Runs the command line against this server and returns its JSON.
