@@ -62,7 +62,7 @@ impl Server {
         let mut command = clean(program);
         command.args(["serve", "--http", &address.to_string()]);
         command
-            .args(["--metrics-http", &operator.to_string(), "--data"])
+            .args(["--operator-http", &operator.to_string(), "--data"])
             .arg(&data);
         if let Some(url) = store {
             command.args(["--store", url]);
