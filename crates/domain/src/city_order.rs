@@ -76,10 +76,10 @@ pub fn city_order(
             DegradeCity::City(city) => Some(*city),
             DegradeCity::ProvincialCapital => wanted.map(CityCode::provincial_capital),
         };
-        if let Some(tier) = city.map(Tier::City) {
-            if !tiers.contains(&tier) {
-                tiers.push(tier);
-            }
+        if let Some(tier) = city.map(Tier::City)
+            && !tiers.contains(&tier)
+        {
+            tiers.push(tier);
         }
     }
     if tiers.is_empty() || (wish.city.is_none() && fallback == CityFallback::Any) {

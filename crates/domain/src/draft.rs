@@ -149,10 +149,10 @@ impl<'table> Draft<'table> {
         let mut load = self.load(record.x);
         if let Some((place, old)) =
             replaced.and_then(|place| self.at(place).map(|old| (place, old)))
+            && old.x == record.x
+            && self.live_until_of(place, old) > self.now
         {
-            if old.x == record.x && self.live_until_of(place, old) > self.now {
-                load.subtract(Load::of(old.shape.mode(), old.exclusive));
-            }
+            load.subtract(Load::of(old.shape.mode(), old.exclusive));
         }
         if load.live() >= rules.bindings_per_number_max {
             return Err(ClaimRefusal::AtCap);

@@ -31,4 +31,5 @@ pub mod refusal;
 pub mod route;
 pub mod route_table;
 pub mod selection;
+mod standing;
 pub mod time;

@@ -10,7 +10,7 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use hashbrown::{HashMap, HashTable, hash_table::Entry};
 
 use crate::{
-    binding::{Mode, Shape, SubId},
+    binding::{Shape, SubId},
     draft::Delta,
     hash::{mix, words},
     party::PartyKey,
@@ -18,6 +18,8 @@ use crate::{
     route::{Route, Selector},
     time::Timestamp,
 };
+
+pub use crate::standing::{Load, Resolution, RouteStanding, resolve_standings};
 
 /// A binding as the table holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,177 +36,10 @@ pub struct Record {
     pub live_until: Timestamp,
 }
 
-/// How many live bindings a number carries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Load {
-    /// Bindings that answer any caller (AX and its kin).
-    pub ax: u32,
-    /// Bindings between named parties (AXB and its kin).
-    pub axb: u32,
-    /// Those of `ax` that exclude the other kind.
-    pub ax_exclusive: u32,
-    /// Those of `axb` that exclude the other kind.
-    pub axb_exclusive: u32,
-}
-
-impl Load {
-    /// All live bindings.
-    #[must_use]
-    pub const fn live(&self) -> u32 {
-        self.ax + self.axb
-    }
-
-    /// What one binding adds.
-    #[must_use]
-    pub const fn of(mode: Mode, exclusive: bool) -> Self {
-        let flag = exclusive as u32;
-        match mode {
-            Mode::Ax | Mode::Axn => Self {
-                ax: 1,
-                axb: 0,
-                ax_exclusive: flag,
-                axb_exclusive: 0,
-            },
-            Mode::Axb | Mode::Axne | Mode::Axyb | Mode::Axg => Self {
-                ax: 0,
-                axb: 1,
-                ax_exclusive: 0,
-                axb_exclusive: flag,
-            },
-        }
-    }
-
-    pub(crate) fn add(&mut self, other: Load) {
-        self.ax += other.ax;
-        self.axb += other.axb;
-        self.ax_exclusive += other.ax_exclusive;
-        self.axb_exclusive += other.axb_exclusive;
-    }
-
-    pub(crate) fn subtract(&mut self, other: Load) {
-        self.ax = self.ax.saturating_sub(other.ax);
-        self.axb = self.axb.saturating_sub(other.axb);
-        self.ax_exclusive = self.ax_exclusive.saturating_sub(other.ax_exclusive);
-        self.axb_exclusive = self.axb_exclusive.saturating_sub(other.axb_exclusive);
-    }
-
-    /// Whether a binding of `mode` may join under the rule of `AxConflictAxbFlag`: as long as
-    /// either side asks for it, AX and AXB do not share an X.
-    #[must_use]
-    pub const fn admits(&self, mode: Mode, exclusive: bool) -> bool {
-        let own = Load::of(mode, exclusive);
-        let (others, others_exclusive) = if own.ax > 0 {
-            (self.axb, self.axb_exclusive)
-        } else {
-            (self.ax, self.ax_exclusive)
-        };
-        if exclusive {
-            others == 0
-        } else {
-            others_exclusive == 0
-        }
-    }
-}
-
-/// How one (X, selector) stands at a moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RouteStanding {
-    /// Nobody holds it and nobody is remembered.
-    Free,
-    /// A live binding holds it.
-    Live {
-        /// Which binding.
-        sub_id: SubId,
-        /// Whom it rings.
-        callee: PartyKey,
-    },
-    /// The last holder ended.
-    Ended {
-        /// Which binding.
-        sub_id: SubId,
-        /// Whom it rang.
-        callee: PartyKey,
-        /// When it ended.
-        at: Timestamp,
-    },
-}
-
-impl RouteStanding {
-    /// Whether a binding that would ring `callee` may take the route: it is free, or its last
-    /// holder ended and rang the same person, or ended `quarantine_ms` ago.
-    #[must_use]
-    pub fn may_be_claimed(&self, callee: PartyKey, now: Timestamp, quarantine_ms: i64) -> bool {
-        match self {
-            RouteStanding::Free => true,
-            RouteStanding::Live { .. } => false,
-            RouteStanding::Ended {
-                callee: last, at, ..
-            } => *last == callee || now >= at.plus_ms(quarantine_ms),
-        }
-    }
-}
-
-/// Where a call to X goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Resolution {
-    /// It rings this party by this binding.
-    Connect {
-        /// The binding.
-        sub_id: SubId,
-        /// Whom to ring.
-        callee: PartyKey,
-    },
-    /// X is told apart by extensions: ask for one, then resolve again with it.
-    AskExtension,
-    /// The binding that answered this caller has ended and its quarantine is not over.
-    Ended {
-        /// The binding that was.
-        sub_id: SubId,
-    },
-    /// There is none.
-    NoBinding,
-}
-
-/// Decides where a call goes from how its routes stand: `exact` is (X, caller), `extension` is
-/// (X, the extension keyed) if one was keyed, `any` is (X, any).
-///
-/// A route that ended answers "ended" for the quarantine time rather than letting the call fall
-/// through to somebody else; it does fall through when the same person would answer.
-#[must_use]
-pub fn resolve_standings(
-    exact: RouteStanding,
-    extension: Option<RouteStanding>,
-    any: RouteStanding,
-    has_extensions: bool,
-    now: Timestamp,
-    quarantine_ms: i64,
-) -> Resolution {
-    let mut ended = None;
-    let steps = [Some(exact), extension, Some(any)];
-    for (step, standing) in steps.into_iter().enumerate() {
-        if step == 1 && extension.is_none() && has_extensions && ended.is_none() {
-            return Resolution::AskExtension;
-        }
-        match standing {
-            Some(RouteStanding::Live { sub_id, callee })
-                if ended.is_none_or(|(_, last)| last == callee) =>
-            {
-                return Resolution::Connect { sub_id, callee };
-            }
-            Some(RouteStanding::Ended { sub_id, callee, at })
-                if now < at.plus_ms(quarantine_ms) =>
-            {
-                ended = ended.or(Some((sub_id, callee)));
-            }
-            _ => {}
-        }
-    }
-    ended.map_or(Resolution::NoBinding, |(sub_id, _)| Resolution::Ended {
-        sub_id,
-    })
-}
-
 pub(crate) type RecordNo = u32;
+
+/// Outdated moments that are not worth looking for.
+const DUE_SPARE: usize = 64;
 
 struct Held {
     record: Record,
@@ -295,6 +130,12 @@ impl RouteTable {
         self.records.len() - self.vacant.len()
     }
 
+    /// How many moments the table waits for: a bounded multiple of what it remembers.
+    #[must_use]
+    pub fn awaiting(&self) -> usize {
+        self.due.len()
+    }
+
     /// The latest moment the table was told of.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -307,16 +148,18 @@ impl RouteTable {
         self.loads.get(&x).copied().unwrap_or_default()
     }
 
-    /// How (X, selector) stands at `now`.
+    /// How (X, selector) stands at `now`, or at the latest moment the table was told of if that is
+    /// later: what has ended stays ended when a clock jumps back.
     #[must_use]
     pub fn stand(&self, x: PhoneNumber, selector: Selector, now: Timestamp) -> RouteStanding {
+        let now = now.max(self.now);
         let Some(record) = self.record_of(x, selector).and_then(|no| self.record(no)) else {
             return RouteStanding::Free;
         };
         standing_of(record, x, selector, record.live_until, now)
     }
 
-    /// Where a call from `caller` to `x` goes at `now`.
+    /// Where a call from `caller` to `x` goes at `now` (judged as [`RouteTable::stand`] does).
     #[must_use]
     pub fn resolve(
         &self,
@@ -326,6 +169,7 @@ impl RouteTable {
         now: Timestamp,
         quarantine_ms: i64,
     ) -> Resolution {
+        let now = now.max(self.now);
         let exact = caller.map_or(RouteStanding::Free, |caller| {
             self.stand(x, Selector::Caller(caller), now)
         });
@@ -363,6 +207,7 @@ impl RouteTable {
         shape: &Shape,
         now: Timestamp,
     ) -> Option<&Record> {
+        let now = now.max(self.now);
         let route = shape.route(x, 0)?;
         let record = self
             .record_of(x, route.selector)
@@ -389,7 +234,8 @@ impl RouteTable {
             }
             let live_until = held.record.live_until;
             let forget_at = live_until.plus_ms(self.remember_ms);
-            if live_until > self.now {
+            if live_until > at {
+                // Its end was moved back meanwhile; it comes up again in its new place.
                 self.wake(no, live_until);
             } else if held.counted {
                 held.counted = false;
@@ -414,6 +260,22 @@ impl RouteTable {
             held.due_at = at;
             self.due.push(Reverse((at, no)));
         }
+        if self.due.len() > DUE_SPARE + 2 * self.remembered() {
+            self.drop_outdated_moments();
+        }
+    }
+
+    /// A binding that is given up years before its end leaves that end in the queue; without this
+    /// such leftovers would pile up until then.
+    fn drop_outdated_moments(&mut self) {
+        let mut due = std::mem::take(&mut self.due).into_vec();
+        due.retain(|Reverse((at, no))| {
+            let held = self.records.get(*no as usize).and_then(Option::as_ref);
+            held.is_some_and(|held| held.due_at == *at)
+        });
+        due.sort_unstable();
+        due.dedup();
+        self.due = due.into();
     }
 
     /// Makes a draft's changes visible. The draft must have been made on this very state.
