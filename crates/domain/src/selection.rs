@@ -123,15 +123,21 @@ pub fn pick(policy: Policy, eligible: impl IntoIterator<Item = Candidate>) -> Op
     }
 }
 
-/// Places in a list of `length` to look at first: from the front for `pack`, else at random.
+/// Places in a list of `length` to look at first: from the front for `pack`, else at random. A
+/// policy that compares looks at the whole of a short list, each place once.
 pub fn draw(
     policy: Policy,
     length: usize,
     draws: &mut Draws,
 ) -> impl Iterator<Item = usize> + use<'_> {
+    let compares = matches!(policy, Policy::Protect | Policy::Spread);
+    let whole = compares && length <= DRAWS;
+    let start = if whole { draws.below(length) } else { 0 };
     (0..DRAWS.min(length)).map(move |index| {
         if policy == Policy::Pack {
             index
+        } else if whole {
+            (start + index) % length
         } else {
             draws.below(length)
         }
@@ -212,10 +218,10 @@ impl View<'_> {
     fn choose_in(&self, tier: Tier, draws: &mut Draws) -> Option<PhoneNumber> {
         let list = self.inventory.list(self.wanted.pool, tier.city());
         let policy = self.wanted.rules.policy;
-        if policy != Policy::Random {
-            if let Some(x) = self.last_of_pair(tier).filter(|x| self.judge(*x).is_ok()) {
-                return Some(x);
-            }
+        if policy != Policy::Random
+            && let Some(x) = self.last_of_pair(tier).filter(|x| self.judge(*x).is_ok())
+        {
+            return Some(x);
         }
         let drawn = draw(policy, list.len(), draws).filter_map(|index| list.get(index));
         let eligible = drawn.filter_map(|x| self.judge(*x).ok());
@@ -230,7 +236,7 @@ impl View<'_> {
             }
             Policy::Protect => eligible
                 .try_fold(None, first_unused_or_oldest)
-                .map_or_else(Some, |best| best),
+                .unwrap_or_else(Some),
             Policy::Pack | Policy::Spread => pick(policy, eligible),
         };
         best.map(|candidate| candidate.x)
