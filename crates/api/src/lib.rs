@@ -4,6 +4,11 @@
 //! Invariant: this crate knows the wire and nothing below it. No SQL, no SIP, no
 //! business rule: those live in `axbridge-app` and further down.
 
+pub mod action;
+pub mod actions;
+mod answer;
+pub mod arguments;
+pub mod call;
 pub mod decode;
 pub mod envelope;
 pub mod error;

@@ -30,3 +30,6 @@ pub mod sweep;
 
 pub use app::{App, AppSettings};
 pub use error::AppError;
+
+/// What use cases take and give, as the store knows it.
+pub use axbridge_store::{error::DeleteRefusal, model};
