@@ -1,220 +1,256 @@
-//! Skeleton.
-#![expect(unused_variables, clippy::unused_async, reason = "skeleton")]
+//! The embedded backend: memory decides, appended rows make durable, one commit for all who wait.
+//!
+//! | Module | What lives there |
+//! |---|---|
+//! | `state` | the tables in memory: routes, numbers, pools, keys |
+//! | `writer` | the one thread that writes: batches, commit, what follows it |
+//! | `reader` | read-only connections for queries |
+//! | `open`, `rebuild` | the data directory, the schema, from rows to memory |
+//! | `rows` | a binding's row |
+//! | `bind`, `change`, `sweep` | what happens to bindings |
+//! | `accounts`, `pools`, `numbers` | what the operator manages |
+//! | `query`, `listing` | looking at bindings, calls, events |
+//!
+//! Reads of a moment (`route_call`) look at memory first and at the row second; the row is always
+//! there, because memory changes after the commit.
+
+mod accounts;
+mod bind;
+mod change;
+mod fault;
+mod listing;
+mod numbers;
+mod open;
+mod pools;
+mod query;
+mod reader;
+mod rebuild;
+mod rows;
+mod state;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::{
+    fs::File,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use axbridge_domain::time::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
 use crate::{
     counters::Counters,
-    error::{BindRefusal, ChangeRefusal, DeleteRefusal, OpenError, StoreError},
+    error::{OpenError, StoreError},
     keyring::Keyring,
-    model::{
-        AccessKey, Account, BindCommand, BindingChange, BindingFilter, BindingRef, Bound,
-        CallQuery, CallRoute, Event, Imported, NewNumber, NumberFilter, NumberRow, Page, Paged,
-        PoolChange, PoolChanged, PoolFilter, PoolRow, Swept, UpgradeCommand,
-    },
     store::StoreOptions,
 };
-use axbridge_domain::{
-    account::{AccountId, AccountTerms},
-    binding::Binding,
-    inventory::NumberState,
-    phone::PhoneNumber,
-    pool::{Pool, PoolNo},
-    refusal::Refusal,
-    time::Timestamp,
-};
-use std::sync::Arc;
+use fault::Fault;
+use reader::Readers;
+use state::{Shared, State};
+use writer::{Batch, Job, Request, Writer};
 
-/// Skeleton.
+/// Durable state in one directory, used by one process.
 #[derive(Clone)]
 pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
     counters: Arc<Counters>,
+    readers: Readers,
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    writer: Mutex<Option<Belongings>>,
+}
+
+/// What closing gives back.
+struct Belongings {
+    thread: JoinHandle<Connection>,
+    lock: File,
 }
 
 impl SqliteStore {
     pub(crate) async fn open(
-        directory: &std::path::Path,
+        directory: &Path,
         keys: Arc<Keyring>,
         options: StoreOptions,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
-        Err(OpenError::Other("not built".to_owned()))
+        let directory = directory.to_owned();
+        let opening = tokio::task::spawn_blocking(move || start(&directory, keys, options, now));
+        let inner = opening
+            .await
+            .map_err(|error| OpenError::Other(format!("opening stopped early: {error}")))??;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
-    pub(crate) async fn close(&self) {}
+
+    pub(crate) async fn close(&self) {
+        take(&self.inner.queue);
+        let Some(belongings) = take(&self.inner.writer) else {
+            return;
+        };
+        self.inner.readers.close().await;
+        let ending = tokio::task::spawn_blocking(move || end(belongings));
+        if let Err(error) = ending.await {
+            tracing::error!(%error, "the store did not close in order");
+        }
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
+        &self.inner.counters
     }
+
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+        self.write(Timestamp::MIN, |_| Ok(())).await
     }
+
     pub(crate) async fn live_bindings(&self, now: Timestamp) -> Result<u64, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+        self.write(now, |batch| Ok(batch.state.routes.live() as u64))
+            .await
     }
-    pub(crate) async fn create_account(&self, account: &Account) -> Result<bool, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+
+    /// Has the writer run `work` in its next batch.
+    async fn write<T, F>(&self, now: Timestamp, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.submit(now, false, work).await
     }
-    pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+
+    /// As [`Self::write`], in a batch of its own: for what other requests decide on (pools,
+    /// numbers, keys) and for the sweep, whose watermark others look at.
+    async fn write_alone<T, F>(&self, now: Timestamp, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.submit(now, true, work).await
     }
-    pub(crate) async fn list_accounts(&self) -> Result<Vec<Account>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+
+    async fn submit<T, F>(&self, now: Timestamp, alone: bool, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Batch<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let request = Request {
+            now,
+            alone,
+            work: Some(work),
+            answer: None,
+            reply,
+        };
+        self.enqueue(Box::new(request))?;
+        answer.await.map_err(|_| {
+            StoreError::Unavailable("the writer stopped; restart axbridge".to_owned())
+        })?
     }
-    pub(crate) async fn set_account_terms(
+
+    fn enqueue(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        let queue = self
+            .inner
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let sender = queue.as_ref().ok_or_else(fault::closed)?;
+        sender.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Unavailable(
+                "queue full: more requests than the disk can commit".to_owned(),
+            ),
+            mpsc::error::TrySendError::Closed(_) => {
+                StoreError::Unavailable("the writer stopped; restart axbridge".to_owned())
+            }
+        })
+    }
+
+    /// Looks at memory, unless the store is closed.
+    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> Result<T, StoreError> {
+        let open = self
+            .inner
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some();
+        if !open {
+            return Err(fault::closed());
+        }
+        Ok(look(&*self.inner.shared.look()?))
+    }
+
+    /// Runs a query on a read-only connection.
+    async fn read<T: Send + 'static>(
         &self,
-        id: AccountId,
-        terms: AccountTerms,
-    ) -> Result<bool, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.inner.readers.read(query).await
     }
-    pub(crate) async fn create_access_key(&self, key: &AccessKey) -> Result<bool, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        take(&self.queue);
+        if let Some(belongings) = take(&self.writer) {
+            self.readers.drop_idle();
+            end(belongings);
+        }
     }
-    pub(crate) async fn access_key(&self, id: &str) -> Result<Option<Arc<AccessKey>>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+}
+
+fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Opens the directory, rebuilds memory and starts the writer.
+fn start(
+    directory: &Path,
+    keys: Arc<Keyring>,
+    options: StoreOptions,
+    now: Timestamp,
+) -> Result<Inner, OpenError> {
+    let opened = open::open(directory, &keys, now)?;
+    let (state, ledger) = rebuild::rebuild(&opened.connection, &keys, &options, now)?;
+    let readers =
+        Readers::open(&opened.database).map_err(|error| OpenError::Store(fault::engine(&error)))?;
+    let shared = Arc::new(Shared::new(state, keys, options));
+    let (queue, waiting) = mpsc::channel(options.queue_max.max(1));
+    let writer = Writer {
+        connection: opened.connection,
+        shared: Arc::clone(&shared),
+        ledger,
+    };
+    let thread = std::thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || writer.serve(waiting))
+        .map_err(|error| OpenError::Other(format!("the writer did not start: {error}")))?;
+    Ok(Inner {
+        counters: Arc::clone(&shared.counters),
+        shared,
+        readers,
+        queue: Mutex::new(Some(queue)),
+        writer: Mutex::new(Some(Belongings {
+            thread,
+            lock: opened.lock,
+        })),
+    })
+}
+
+/// Waits until the writer has finished what was accepted, then lets go of database and lock.
+fn end(belongings: Belongings) {
+    match belongings.thread.join() {
+        Ok(connection) => {
+            if let Err((_, error)) = connection.close() {
+                tracing::warn!(%error, "the database did not close in order");
+            }
+        }
+        Err(_) => tracing::error!("the writer had stopped early"),
     }
-    pub(crate) async fn list_access_keys(
-        &self,
-        account: Option<AccountId>,
-    ) -> Result<Vec<AccessKey>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn disable_access_key(
-        &self,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn create_pool(
-        &self,
-        pool: &Pool,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn pool(&self, pool: PoolNo) -> Result<Option<Arc<Pool>>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn update_pool(
-        &self,
-        account: AccountId,
-        pool: PoolNo,
-        change: &PoolChange,
-        now: Timestamp,
-    ) -> Result<PoolChanged, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn list_pools(
-        &self,
-        filter: &PoolFilter,
-        page: Page,
-    ) -> Result<Paged<PoolRow>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn import_numbers(
-        &self,
-        pool: PoolNo,
-        numbers: &[NewNumber],
-        numbers_max: Option<u64>,
-        now: Timestamp,
-    ) -> Result<Option<Vec<Imported>>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn delete_numbers(
-        &self,
-        pool: PoolNo,
-        numbers: &[PhoneNumber],
-        now: Timestamp,
-    ) -> Result<Vec<Result<(), DeleteRefusal>>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn set_number_states(
-        &self,
-        account: Option<AccountId>,
-        numbers: &[PhoneNumber],
-        state: NumberState,
-        by_operator: bool,
-        now: Timestamp,
-    ) -> Result<Result<(), PhoneNumber>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn list_numbers(
-        &self,
-        filter: &NumberFilter,
-        page: Page,
-        now: Timestamp,
-    ) -> Result<Paged<NumberRow>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn scroll_numbers(
-        &self,
-        filter: &NumberFilter,
-        after: Option<PhoneNumber>,
-        limit: u64,
-        now: Timestamp,
-    ) -> Result<Paged<NumberRow>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn bind(
-        &self,
-        command: BindCommand,
-        now: Timestamp,
-    ) -> Result<Result<Bound, BindRefusal>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn unbind(
-        &self,
-        binding: BindingRef,
-        now: Timestamp,
-    ) -> Result<Result<(), ChangeRefusal>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn update_binding(
-        &self,
-        binding: BindingRef,
-        change: BindingChange,
-        now: Timestamp,
-    ) -> Result<Result<Binding, ChangeRefusal>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn upgrade(
-        &self,
-        command: UpgradeCommand,
-        now: Timestamp,
-    ) -> Result<Result<Binding, ChangeRefusal>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn binding(
-        &self,
-        binding: BindingRef,
-        now: Timestamp,
-    ) -> Result<Option<Binding>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn list_bindings(
-        &self,
-        account: AccountId,
-        filter: &BindingFilter,
-        page: Page,
-        now: Timestamp,
-    ) -> Result<Paged<Binding>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn route_call(
-        &self,
-        query: CallQuery,
-        now: Timestamp,
-    ) -> Result<CallRoute, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn explain(
-        &self,
-        command: &BindCommand,
-        now: Timestamp,
-    ) -> Result<Option<Refusal>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn events(&self, after: i64, limit: u64) -> Result<Vec<Event>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
+    drop(belongings.lock);
 }

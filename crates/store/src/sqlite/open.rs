@@ -1,0 +1,167 @@
+//! The data directory: its lock, its database, the schema's version, and whether the keys fit.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use axbridge_domain::{account::AccountId, phone::PhoneNumber, time::Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::fault;
+use crate::{
+    error::{OpenError, StoreError},
+    keyring::Keyring,
+    migrate::{Migration, pending},
+};
+
+const DATABASE: &str = "axbridge.db";
+const LOCK: &str = "axbridge.lock";
+
+/// Durable on every commit: the log is flushed before a commit returns. Checkpoints are spaced so
+/// that they cost little (10000 pages of 4 KiB).
+const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+    PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; \
+    PRAGMA busy_timeout = 5000;";
+
+/// Prepared statements kept by the writer.
+const STATEMENTS_KEPT: usize = 64;
+
+const KEY_CHECK: &str = "key_check";
+
+const MIGRATIONS: [Migration; 1] = [Migration {
+    version: 1,
+    name: "begin",
+    sql: include_str!("../../migrations/sqlite/0001_begin.sql"),
+}];
+
+/// An opened data directory.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    pub(super) database: PathBuf,
+    /// Locked by the operating system for as long as it is open.
+    pub(super) lock: File,
+}
+
+/// Takes the directory, making it where there is none, and brings the schema up to date.
+pub(super) fn open(directory: &Path, keys: &Keyring, now: Timestamp) -> Result<Opened, OpenError> {
+    let lock = take(directory)?;
+    let database = directory.join(DATABASE);
+    let fault =
+        |error: rusqlite::Error| OpenError::Other(format!("{}: {error}", database.display()));
+    let mut connection = Connection::open(&database).map_err(fault)?;
+    connection.execute_batch(SETTINGS).map_err(fault)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    migrate(&mut connection, &MIGRATIONS, now, fault)?;
+    check_keys(&connection, keys)?;
+    Ok(Opened {
+        connection,
+        database,
+        lock,
+    })
+}
+
+fn take(directory: &Path) -> Result<File, OpenError> {
+    let fault =
+        |error: std::io::Error| OpenError::Other(format!("{}: {error}", directory.display()));
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(fault)?;
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(directory.join(LOCK))
+        .map_err(fault)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(directory.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(fault(error)),
+    }
+}
+
+fn migrate(
+    connection: &mut Connection,
+    known: &[Migration],
+    now: Timestamp,
+    fault: impl Fn(rusqlite::Error) -> OpenError,
+) -> Result<(), OpenError> {
+    const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migration (version INTEGER PRIMARY KEY, \
+         name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT";
+    connection.execute_batch(LEDGER).map_err(&fault)?;
+    let applied = applied(connection).map_err(&fault)?;
+    for migration in pending(known, &applied)? {
+        let mut step = || {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(migration.sql)?;
+            transaction.execute(
+                "INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)",
+                params![
+                    migration.version,
+                    migration.name,
+                    migration.checksum(),
+                    now.unix_ms()
+                ],
+            )?;
+            transaction.commit()
+        };
+        step().map_err(&fault)?;
+    }
+    Ok(())
+}
+
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
+    connection
+        .prepare("SELECT version, checksum FROM schema_migration ORDER BY version")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Refuses keys that do not belong to this data: with another index key nobody would be found,
+/// and bindings would be given twice.
+fn check_keys(connection: &Connection, keys: &Keyring) -> Result<(), OpenError> {
+    let engine = |error: rusqlite::Error| OpenError::Store(fault::engine(&error));
+    let mark = index_mark(keys);
+    let stored: Option<Vec<u8>> = connection
+        .query_row(
+            "SELECT value FROM meta WHERE name = ?1",
+            [KEY_CHECK],
+            |row| row.get(0),
+        )
+        .optional()
+        .map_err(engine)?;
+    match stored {
+        None => {
+            let sealed = keys.seal(&mark, KEY_CHECK.as_bytes())?;
+            connection
+                .execute(
+                    "INSERT INTO meta (name, value) VALUES (?1, ?2)",
+                    params![KEY_CHECK, sealed],
+                )
+                .map_err(engine)?;
+            Ok(())
+        }
+        Some(sealed) => {
+            let opened = keys.open(&sealed, KEY_CHECK.as_bytes())?;
+            if opened.as_slice() == mark.as_slice() {
+                Ok(())
+            } else {
+                Err(StoreError::Unreadable("made with another index key".to_owned()).into())
+            }
+        }
+    }
+}
+
+/// What the index key makes of a number that nobody has.
+fn index_mark(keys: &Keyring) -> Vec<u8> {
+    PhoneNumber::parse("13000000000")
+        .map(|number| {
+            keys.party_key(AccountId::DEFAULT, number)
+                .as_bytes()
+                .to_vec()
+        })
+        .unwrap_or_default()
+}

@@ -1,0 +1,130 @@
+//! What the embedded backend holds in memory: the routes, the numbers, the pools, the keys.
+//!
+//! Only the writer changes it, and only after the commit; everybody else reads. Nothing here
+//! touches the disk.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use axbridge_domain::{
+    account::AccountId,
+    inventory::{Inventory, NumberSlot},
+    phone::PhoneNumber,
+    pool::{Pool, PoolNo},
+    route_table::RouteTable,
+};
+
+use crate::{
+    counters::Counters, error::StoreError, keyring::Keyring, model::AccessKey, store::StoreOptions,
+};
+
+/// Everything that is decided on.
+pub(super) struct State {
+    pub(super) routes: RouteTable,
+    pub(super) inventory: Inventory,
+    pub(super) pools: HashMap<PoolNo, Arc<Pool>>,
+    pub(super) access_keys: HashMap<String, Arc<AccessKey>>,
+}
+
+impl State {
+    pub(super) fn new(remember_ms: i64) -> Self {
+        Self {
+            routes: RouteTable::new(remember_ms),
+            inventory: Inventory::default(),
+            pools: HashMap::new(),
+            access_keys: HashMap::new(),
+        }
+    }
+
+    /// The account and pool that a number belongs to.
+    pub(super) fn pool_of(&self, x: PhoneNumber) -> Option<(NumberSlot, &Arc<Pool>)> {
+        let slot = self.inventory.get(x)?;
+        self.pools.get(&slot.pool).map(|pool| (*slot, pool))
+    }
+
+    /// The pool, if it is the account's.
+    pub(super) fn pool_of_account(&self, account: AccountId, pool: PoolNo) -> Option<&Arc<Pool>> {
+        self.pools.get(&pool).filter(|pool| pool.account == account)
+    }
+
+    /// Makes committed changes visible, those of routes apart.
+    pub(super) fn apply(&mut self, change: Change) {
+        match change {
+            Change::Pool(pool) => {
+                self.pools.insert(pool.pool_no, pool);
+            }
+            Change::AccessKey(key) => {
+                self.access_keys.insert(key.id.clone(), key);
+            }
+            Change::NumberAdded(slot) => {
+                self.inventory.add(slot);
+            }
+            Change::NumberEnabled(x, enabled) => {
+                self.inventory.set_enabled(x, enabled);
+            }
+            Change::NumbersRemoved(numbers) => self.inventory.remove(&numbers),
+        }
+    }
+}
+
+/// A change of memory that follows a commit.
+pub(super) enum Change {
+    Pool(Arc<Pool>),
+    AccessKey(Arc<AccessKey>),
+    NumberAdded(NumberSlot),
+    NumberEnabled(PhoneNumber, bool),
+    NumbersRemoved(Vec<PhoneNumber>),
+}
+
+/// What the writer and the readers share.
+pub(super) struct Shared {
+    state: RwLock<State>,
+    /// Why nothing can be written any more until a restart.
+    broken: OnceLock<String>,
+    pub(super) keys: Arc<Keyring>,
+    pub(super) options: StoreOptions,
+    pub(super) counters: Arc<Counters>,
+}
+
+impl Shared {
+    pub(super) fn new(state: State, keys: Arc<Keyring>, options: StoreOptions) -> Self {
+        Self {
+            state: RwLock::new(state),
+            broken: OnceLock::new(),
+            keys,
+            options,
+            counters: Arc::default(),
+        }
+    }
+
+    /// The state, to look at. Never hold it across a wait.
+    pub(super) fn look(&self) -> Result<RwLockReadGuard<'_, State>, StoreError> {
+        self.state.read().map_err(|_| {
+            StoreError::Internal(
+                "the writer stopped while it changed the tables; restart axbridge".to_owned(),
+            )
+        })
+    }
+
+    /// For the writer alone, which is the only one that can have left the lock poisoned and is
+    /// gone then.
+    pub(super) fn change(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that nothing may be written until a restart has read what stands on disk.
+    pub(super) fn set_broken(&self, why: String) {
+        tracing::error!(reason = %why, "the embedded store stops writing");
+        // The first reason is the one that matters.
+        let _ = self.broken.set(why);
+    }
+
+    pub(super) fn check_usable(&self) -> Result<(), StoreError> {
+        match self.broken.get() {
+            Some(why) => Err(StoreError::Unavailable(why.clone())),
+            None => Ok(()),
+        }
+    }
+}
