@@ -7,11 +7,14 @@
 pub mod action;
 pub mod actions;
 mod answer;
+mod app_error;
 pub mod arguments;
 pub mod call;
 pub mod decode;
 pub mod envelope;
 pub mod error;
+pub mod gateway;
+pub mod openapi;
 mod percent;
 pub mod request_id;
 pub mod signature;

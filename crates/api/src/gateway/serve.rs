@@ -1,0 +1,134 @@
+//! The outer half of the gateway: takes a request off the wire within its
+//! bounds, has it carried out, and sees to it that there is an answer whatever
+//! happens.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::Response;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::dispatch::{self, Report};
+use super::respond::{Answered, respond};
+use super::{Gateway, probes};
+use crate::action::Action;
+use crate::decode::{Routing, routing};
+use crate::error::{ApiError, ErrorCode};
+use crate::request_id::RequestId;
+
+/// A request that arrived whole.
+pub(super) struct Received {
+    pub(super) parts: Parts,
+    pub(super) body: Bytes,
+    pub(super) routing: Routing,
+}
+
+impl Received {
+    pub(super) fn content_type(&self) -> Option<&str> {
+        let value = self.parts.headers.get(header::CONTENT_TYPE)?;
+        value.to_str().ok()
+    }
+
+    /// The action that the query names, if it is one of the table.
+    pub(super) fn action(&self) -> Option<&'static Action> {
+        dispatch::action_of(self.routing.action.as_deref())
+    }
+}
+
+/// Serves one request of the API's port.
+pub(super) async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    if let Some(answer) = probes::serve_public(&gateway.app, method, path).await {
+        return answer;
+    }
+    let request_id = gateway.next_request_id();
+    let routing = routing(request.uri().query().unwrap_or_default());
+    let mut began = Instant::now();
+    let received = take(&gateway, request, routing.clone()).await;
+    let report = match received {
+        Ok((received, permit)) => {
+            began = Instant::now();
+            carry_out(gateway.clone(), received, permit, &request_id).await
+        }
+        Err(error) => Report::of_failure(dispatch::action_of(routing.action.as_deref()), error),
+    };
+    let answered = Answered {
+        request_id,
+        routing,
+        took: began.elapsed(),
+        report,
+    };
+    respond(&gateway, answered)
+}
+
+/// Reads a request, if there is room for it and it is within its bounds.
+async fn take(
+    gateway: &Gateway,
+    request: Request,
+    routing: Routing,
+) -> Result<(Received, OwnedSemaphorePermit), ApiError> {
+    let (parts, body) = request.into_parts();
+    if parts.uri.path() != "/" {
+        return Err(ApiError::new(ErrorCode::NotFound).with_detail("actions go to the path /"));
+    }
+    if !matches!(parts.method, Method::GET | Method::POST) {
+        return Err(ApiError::method_not_allowed(parts.method.as_str()));
+    }
+    let room = gateway.room.clone().try_acquire_owned();
+    let permit = room.map_err(|_| ApiError::unavailable("as many requests as may are in work"))?;
+    let limit = gateway.settings.body_bytes_max;
+    let reading = tokio::time::timeout(gateway.settings.request_timeout, read(body, limit));
+    let body = reading
+        .await
+        .map_err(|_| ApiError::new(ErrorCode::RequestTimeout))??;
+    let received = Received {
+        parts,
+        body,
+        routing,
+    };
+    Ok((received, permit))
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
+        return Err(ApiError::payload_too_large(limit));
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::payload_too_large(limit)),
+        Err(error) => Err(ApiError::invalid_parameter("body", "broke off").with_log(error)),
+    }
+}
+
+/// Carries out a request in a task of its own: it is finished even when the
+/// client goes away or the time is up, and a panic takes nothing else with it.
+async fn carry_out(
+    gateway: Arc<Gateway>,
+    received: Received,
+    permit: OwnedSemaphorePermit,
+    request_id: &RequestId,
+) -> Report {
+    let action = received.action();
+    let limit = gateway.settings.request_timeout;
+    let task = tokio::spawn(async move { dispatch::execute(&gateway, &received, permit).await });
+    match tokio::time::timeout(limit, task).await {
+        Ok(Ok(report)) => report,
+        Ok(Err(fault)) => {
+            // The panic's own text went to standard error by the hook.
+            tracing::error!(%request_id, is_panic = fault.is_panic(), "a request's task died");
+            Report::of_failure(action, ApiError::internal("the request's task died"))
+        }
+        Err(_) => {
+            let error = ApiError::unavailable("no answer within the request timeout")
+                .with_detail("the request may still be carried out: repeat it with the same ClientToken to learn its outcome");
+            Report::of_failure(action, error)
+        }
+    }
+}
