@@ -4,8 +4,11 @@ use axbridge_domain::limits;
 
 use crate::action::{Kind, Parameter};
 
-/// The most pages can hold, as the table counts.
+/// The most records of a page, as the table counts.
 const PAGE_SIZE_MAX: i64 = limits::PAGE_SIZE_MAX as i64;
+
+/// The most records to pass over: more than any account has.
+const OFFSET_MAX: i64 = 1_000_000_000;
 
 /// `NumberPoolNo` of the X.
 pub(super) const NUMBER_POOL_NO: Parameter = Parameter::required(
@@ -33,7 +36,7 @@ pub(super) const OFFSET: Parameter = Parameter::optional(
     "Offset",
     Kind::Integer {
         min: 0,
-        max: i64::MAX,
+        max: OFFSET_MAX,
         zero_is_absent: false,
     },
     "How many records to pass over.",
@@ -51,3 +54,18 @@ pub(super) const LIMIT: Parameter = Parameter::optional(
     "How many records to answer at most, up to 500.",
 )
 .or("20");
+
+/// `CityCode` that is wanted of X.
+pub(super) const CITY_CODE: Parameter = Parameter::optional(
+    "CityCode",
+    Kind::City,
+    "The wanted city of X: an area code with its leading 0, such as `010`.",
+);
+
+/// `DegradeCityList`.
+pub(super) const DEGRADE_CITY_LIST: Parameter = Parameter::optional(
+    "DegradeCityList",
+    Kind::DegradeCities,
+    "Cities to fall back to, in order, at most 5: area codes, or `PNPC` for the capital of the \
+     province of the wanted city.",
+);
