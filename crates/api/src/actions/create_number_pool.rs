@@ -4,9 +4,7 @@
 use axbridge_domain::account::AccountId;
 use serde_json::{Value, json};
 
-use super::pool_records::{
-    ANY_CODE, NAME, PRIVACY_NUMBERS, SCENE, kind_of, named_account,
-};
+use super::pool_records::{ANY_CODE, NAME, PRIVACY_NUMBERS, SCENE, kind_of, named_account};
 use crate::action::{Action, Field, FieldKind, Kind, Parameter, Permission, ResultShape};
 use crate::call::{Call, CallError};
 use crate::error::ErrorCode;
@@ -36,9 +34,17 @@ pub(super) const ACTION: Action = Action {
     ],
     result: ResultShape::Object(&[
         Field::new("Name", FieldKind::Text, "The pool's name."),
-        Field::new("NumberPoolNo", FieldKind::Text, "Its number: `NP` and 18 digits."),
+        Field::new(
+            "NumberPoolNo",
+            FieldKind::Text,
+            "Its number: `NP` and 18 digits.",
+        ),
         Field::new("ServiceType", FieldKind::Integer, "200."),
-        Field::new("SubServiceType", FieldKind::Integer, "What its numbers serve for."),
+        Field::new(
+            "SubServiceType",
+            FieldKind::Integer,
+            "What its numbers serve for.",
+        ),
     ]),
     errors: &[
         ErrorCode::QuotaExceeded,

@@ -33,7 +33,11 @@ pub(super) const ACTION: Action = Action {
             },
             "The numbers, up to 100. This or `Number` is required.",
         ),
-        Parameter::optional("Number", Kind::Number, "A single number, in place of the list."),
+        Parameter::optional(
+            "Number",
+            Kind::Number,
+            "A single number, in place of the list.",
+        ),
         Parameter::required(
             "EnableCode",
             Kind::Integer {
@@ -48,7 +52,11 @@ pub(super) const ACTION: Action = Action {
             IDS,
             "Not served: numbers have no ids here, name them in `NumberList`.",
         ),
-        Parameter::optional("Id", Kind::Text { chars_max: 64 }, "Not served, as `IdList`."),
+        Parameter::optional(
+            "Id",
+            Kind::Text { chars_max: 64 },
+            "Not served, as `IdList`.",
+        ),
         Parameter::optional(
             "Remark",
             Kind::Text {
@@ -68,12 +76,7 @@ async fn run(call: &Call<'_>) -> Result<Value, CallError> {
     let code: i64 = call.need("EnableCode")?;
     let numbers = numbers(call)?;
     call.app
-        .set_numbers_enabled(
-            call.account(),
-            &numbers,
-            code == ENABLE,
-            call.by_operator(),
-        )
+        .set_numbers_enabled(call.account(), &numbers, code == ENABLE, call.by_operator())
         .await?;
     Ok(json!({}))
 }

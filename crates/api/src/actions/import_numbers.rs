@@ -33,7 +33,11 @@ pub(super) const ACTION: Action = Action {
     ],
     result: ResultShape::Object(&[
         Field::new("Added", FieldKind::Integer, "Numbers that are new."),
-        Field::new("Unchanged", FieldKind::Integer, "Numbers that were there already, just so."),
+        Field::new(
+            "Unchanged",
+            FieldKind::Integer,
+            "Numbers that were there already, just so.",
+        ),
         Field::new(
             "Refused",
             FieldKind::Records(&[

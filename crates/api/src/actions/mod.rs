@@ -1,16 +1,37 @@
 //! The table of actions: everything the API can do. One action, one file: its
 //! parameters, its result, its errors, its documentation and its handler.
 
+mod account_records;
 mod bind_axb;
 mod binding;
+mod create_access_key;
+mod create_number_pool;
+mod delete_numbers;
+mod disable_access_key;
+mod enable_or_disable_number;
+mod explain_selection;
+mod import_numbers;
+mod list_access_keys;
+mod list_accounts;
+mod number_list;
+mod number_list_scroll;
+mod number_pool_list;
+mod number_records;
 mod parameters;
+mod pool_records;
 mod query_subscription;
 mod query_subscription_for_list;
+mod resolve_call;
+mod scroll_token;
+mod select_number;
 mod select_number_and_bind_axb;
 mod shapes;
 mod subscription;
 mod unbind_axb;
+mod update_account;
 mod update_axb;
+mod update_number_pool;
+mod update_pool_settings;
 mod upgrade_ax_to_axb;
 
 use crate::action::Action;
@@ -26,6 +47,24 @@ pub const ACTIONS: &[Action] = &[
     upgrade_ax_to_axb::ACTION,
     query_subscription::ACTION,
     query_subscription_for_list::ACTION,
+    create_number_pool::ACTION,
+    update_number_pool::ACTION,
+    update_number_pool::ACTION_V2,
+    number_pool_list::ACTION,
+    number_list::ACTION,
+    number_list_scroll::ACTION,
+    select_number::ACTION,
+    enable_or_disable_number::ACTION,
+    import_numbers::ACTION,
+    delete_numbers::ACTION,
+    update_pool_settings::ACTION,
+    explain_selection::ACTION,
+    resolve_call::ACTION,
+    create_access_key::ACTION,
+    list_access_keys::ACTION,
+    disable_access_key::ACTION,
+    list_accounts::ACTION,
+    update_account::ACTION,
 ];
 
 /// The action of that name or alias, in any case.

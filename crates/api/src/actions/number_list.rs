@@ -19,13 +19,28 @@ pub(super) const ACTION: Action = Action {
                   account's numbers. To read a long list to its end, `NumberListScroll` is quicker \
                   and skips nothing while numbers come and go.",
     parameters: &[
-        NUMBER, NUMBER_LIST, POOL, POOL_TYPE, STATUS, TYPE, OFFSET, LIMIT,
+        NUMBER,
+        NUMBER_LIST,
+        POOL,
+        POOL_TYPE,
+        STATUS,
+        TYPE,
+        OFFSET,
+        LIMIT,
     ],
     result: ResultShape::Object(&[
-        Field::new("Records", FieldKind::Records(RECORD), "The numbers of this page."),
+        Field::new(
+            "Records",
+            FieldKind::Records(RECORD),
+            "The numbers of this page.",
+        ),
         Field::new("Limit", FieldKind::Integer, "As asked for."),
         Field::new("Offset", FieldKind::Integer, "As asked for."),
-        Field::new("Total", FieldKind::Integer, "How many numbers match in all."),
+        Field::new(
+            "Total",
+            FieldKind::Integer,
+            "How many numbers match in all.",
+        ),
     ]),
     errors: &[],
     permission: Permission::Application,

@@ -39,12 +39,32 @@ pub(super) const ACTION: Action = Action {
         ),
     ],
     result: ResultShape::Object(&[
-        Field::new("Records", FieldKind::Records(RECORD), "The numbers of this page, by number."),
+        Field::new(
+            "Records",
+            FieldKind::Records(RECORD),
+            "The numbers of this page, by number.",
+        ),
         Field::new("Limit", FieldKind::Integer, "As asked for."),
-        Field::new("Total", FieldKind::Integer, "How many numbers match in all."),
-        Field::new("NextToken", FieldKind::Text, "To go on with; empty at the end."),
-        Field::new("NextTokenExpireAt", FieldKind::Integer, "Until when the token is taken, in Unix seconds; 0 at the end."),
-        Field::new("HasMore", FieldKind::Boolean, "Whether there is more to read."),
+        Field::new(
+            "Total",
+            FieldKind::Integer,
+            "How many numbers match in all.",
+        ),
+        Field::new(
+            "NextToken",
+            FieldKind::Text,
+            "To go on with; empty at the end.",
+        ),
+        Field::new(
+            "NextTokenExpireAt",
+            FieldKind::Integer,
+            "Until when the token is taken, in Unix seconds; 0 at the end.",
+        ),
+        Field::new(
+            "HasMore",
+            FieldKind::Boolean,
+            "Whether there is more to read.",
+        ),
     ]),
     errors: &[],
     permission: Permission::Application,

@@ -73,22 +73,58 @@ pub(super) const TYPE: Parameter = Parameter::optional(
 /// A number as listings show it.
 pub(super) const RECORD: &[Field] = &[
     Field::new("Number", FieldKind::Text, "The privacy number."),
-    Field::new("NumberStatusCode", FieldKind::Integer, "1 in use, 2 disabled by the user, 3 disabled by the platform, 4 deregistered."),
+    Field::new(
+        "NumberStatusCode",
+        FieldKind::Integer,
+        "1 in use, 2 disabled by the user, 3 disabled by the platform, 4 deregistered.",
+    ),
     Field::new("NumberStatusDesc", FieldKind::Text, "The same in words."),
-    Field::new("NumberTypeCode", FieldKind::Integer, "0 mobile, 1 landline."),
+    Field::new(
+        "NumberTypeCode",
+        FieldKind::Integer,
+        "0 mobile, 1 landline.",
+    ),
     Field::new("NumberTypeDesc", FieldKind::Text, "The same in words."),
-    Field::new("NumberLocation", FieldKind::Text, "Its city, in Chinese; empty when it has none."),
-    Field::new("NumberPurchaseTime", FieldKind::Text, "When it was imported: `YYYY-MM-DD hh:mm:ss` in China."),
+    Field::new(
+        "NumberLocation",
+        FieldKind::Text,
+        "Its city, in Chinese; empty when it has none.",
+    ),
+    Field::new(
+        "NumberPurchaseTime",
+        FieldKind::Text,
+        "When it was imported: `YYYY-MM-DD hh:mm:ss` in China.",
+    ),
     Field::new("NumberPoolNo", FieldKind::Text, "The pool it is in."),
     Field::new("NumberPoolName", FieldKind::Text, "That pool's name."),
-    Field::new("NumberPoolTypeCode", FieldKind::Integer, "That pool's SubServiceType."),
-    Field::new("NumberPoolTypeDesc", FieldKind::Text, "The same in letters, such as `AXB`."),
+    Field::new(
+        "NumberPoolTypeCode",
+        FieldKind::Integer,
+        "That pool's SubServiceType.",
+    ),
+    Field::new(
+        "NumberPoolTypeDesc",
+        FieldKind::Text,
+        "The same in letters, such as `AXB`.",
+    ),
     Field::new("ServiceTypeCode", FieldKind::Integer, "200."),
     Field::new("ServiceTypeDesc", FieldKind::Text, "`privacy numbers`."),
-    Field::new("QualificationNo", FieldKind::Text, "Always empty: qualifications are between you and your carrier."),
-    Field::new("QualificationEntity", FieldKind::Text, "Always empty, as before."),
+    Field::new(
+        "QualificationNo",
+        FieldKind::Text,
+        "Always empty: qualifications are between you and your carrier.",
+    ),
+    Field::new(
+        "QualificationEntity",
+        FieldKind::Text,
+        "Always empty, as before.",
+    ),
     Field::new("CurrentBindCount", FieldKind::Integer, "Its live bindings."),
-    Field::new("CityCode", FieldKind::Text, "Its city's area code; empty when it has none. An axbridge extension."),
+    Field::new(
+        "CityCode",
+        FieldKind::Text,
+        "Its city's area code; empty when it has none. An axbridge extension.",
+    ),
 ];
 
 /// The filter of a listing; `None` when nothing can match.

@@ -2,11 +2,11 @@
 //! until when the token is taken. It is opaque to clients and holds no secret;
 //! a forged one shows nothing that the same key could not list anyway.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axbridge_app::AppError;
 use axbridge_app::model::NumberFilter;
 use axbridge_domain::phone::PhoneNumber;
 use axbridge_domain::time::Timestamp;
-use aws_lc_rs::digest::{SHA256, digest};
 
 /// How long a token is taken.
 pub(super) const LIFE_S: i64 = 3600;
@@ -117,7 +117,15 @@ mod tests {
         let filter = NumberFilter::default();
         let token = write(&filter, x(), NOW.plus_ms(1000));
         let of_no_number = format!("{}{}{}", &token[..16], "00".repeat(8), &token[32..]);
-        let hostile = ["", "zz", "00", "好", &token[1..], &token[..46], &of_no_number];
+        let hostile = [
+            "",
+            "zz",
+            "00",
+            "好",
+            &token[1..],
+            &token[..46],
+            &of_no_number,
+        ];
         for token in hostile {
             assert!(read(token, &filter, NOW).is_err(), "{token}");
         }

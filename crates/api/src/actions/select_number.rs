@@ -11,7 +11,7 @@ use axbridge_domain::pool::{CityFallback, Pool};
 use serde_json::Value;
 
 use super::number_records::{LANDLINE, MOBILE};
-use super::parameters::NUMBER_POOL_NO;
+use super::parameters::{CITY_CODE, DEGRADE_CITY_LIST, NUMBER_POOL_NO};
 use super::pool_records::reach;
 use crate::action::{Action, Kind, Parameter, Permission, ResultShape};
 use crate::answer;
@@ -42,7 +42,7 @@ pub(super) const ACTION: Action = Action {
                   `SelectType` is ignored.",
     parameters: &[
         NUMBER_POOL_NO,
-        Parameter::optional("CityCode", Kind::City, "The wanted city's area code, such as `010`."),
+        CITY_CODE,
         Parameter::optional(
             "NumberType",
             Kind::Integer {
@@ -52,12 +52,7 @@ pub(super) const ACTION: Action = Action {
             },
             "0 only mobile numbers, 1 only landlines.",
         ),
-        Parameter::optional(
-            "DegradeCityList",
-            Kind::DegradeCities,
-            "Where else to look, in order, up to 5; `PNPC` is the capital of the wanted city's \
-             province.",
-        ),
+        DEGRADE_CITY_LIST,
         Parameter::optional(
             "NumberCount",
             Kind::Integer {
@@ -68,7 +63,11 @@ pub(super) const ACTION: Action = Action {
             "How many numbers to answer at most, up to 100.",
         )
         .or("1"),
-        Parameter::optional("BindNumberList", NUMBERS, "Numbers to leave out, because you use them already."),
+        Parameter::optional(
+            "BindNumberList",
+            NUMBERS,
+            "Numbers to leave out, because you use them already.",
+        ),
         Parameter::optional("CandidateNumberList", NUMBERS, "Only these numbers."),
     ],
     result: ResultShape::Texts("The numbers."),
