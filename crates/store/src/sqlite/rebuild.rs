@@ -33,7 +33,7 @@ const SCAN: &str = "SELECT b.seq, b.claim, b.sub_id, b.x, b.a_key, b.b_key, b.fl
      WHERE coalesce(e.at, b.expires_at) > ?1 ORDER BY b.seq";
 
 const RELEASED: &str = "SELECT b.seq, f.claim, b.sub_id, f.x, f.a_key, f.b_key, f.flags, f.replaced_at, \
-     NULL, b.account FROM former f JOIN binding b ON b.seq = f.seq \
+     f.replaced_at, b.account FROM former f JOIN binding b ON b.seq = f.seq \
      WHERE f.released = 1 AND f.replaced_at > ?1";
 
 /// Reads everything that is live or remembered, and what the writer must know besides.
@@ -50,8 +50,8 @@ pub(super) fn rebuild(
         state.access_keys.insert(key.id.clone(), Arc::new(key));
     }
     let mut ledger = Ledger::new(announced(connection)?, next_seq(connection)?);
-    // What was announced as over stays over, even if the clock was set back since.
-    let now = now.max(ledger.announced);
+    // What was told as over stays over, even if the clock was set back since.
+    let now = now.max(ledger.announced).max(latest_change(connection)?);
     load_routes(connection, &mut state, &mut ledger, options, now)?;
     Ok((state, ledger))
 }
@@ -67,11 +67,11 @@ fn load_routes(
     let forgotten_until = now.plus_ms(-options.remember_ms);
     let horizon = forgotten_until.min(ledger.announced);
     let mut out_of_order = BTreeMap::new();
-    for_each_claim(connection, RELEASED, forgotten_until, |claim| {
+    for_each_claim(connection, RELEASED, forgotten_until, now, |claim| {
         out_of_order.insert(claim.order, claim.record);
         Ok(())
     })?;
-    for_each_claim(connection, SCAN, horizon, |claim| {
+    for_each_claim(connection, SCAN, horizon, now, |claim| {
         let until = claim.record.live_until;
         if until > now {
             ledger.count_live(claim.account, 1);
@@ -113,18 +113,19 @@ fn for_each_claim(
     connection: &Connection,
     sql: &str,
     after: Timestamp,
+    now: Timestamp,
     mut each: impl FnMut(Claim) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let fault = |error: rusqlite::Error| engine(&error);
     let mut statement = connection.prepare(sql).map_err(fault)?;
     let mut rows = statement.query([after.unix_ms()]).map_err(fault)?;
     while let Some(row) = rows.next().map_err(fault)? {
-        each(read_claim(row)?)?;
+        each(read_claim(row, now)?)?;
     }
     Ok(())
 }
 
-fn read_claim(row: &Row<'_>) -> Result<Claim, StoreError> {
+fn read_claim(row: &Row<'_>, now: Timestamp) -> Result<Claim, StoreError> {
     let fault = |error: rusqlite::Error| engine(&error);
     let bytes = |column: usize| {
         let value = row.get_ref(column).map_err(fault)?;
@@ -140,6 +141,8 @@ fn read_claim(row: &Row<'_>) -> Result<Claim, StoreError> {
     let seq: i64 = row.get(0).map_err(fault)?;
     let ended_at: Option<i64> = row.get(8).map_err(fault)?;
     let until: i64 = row.get(7).map_err(fault)?;
+    // An end that was written is over, whatever the clock says.
+    let ended_at = ended_at.map(|at| Timestamp::from_unix_ms(at).min(now));
     let a = bytes(4)?.ok_or_else(|| damaged("a party key"))?;
     Ok(Claim {
         seq,
@@ -149,7 +152,7 @@ fn read_claim(row: &Row<'_>) -> Result<Claim, StoreError> {
             x: number_from(row.get(3).map_err(fault)?)?,
             shape: shape_from(a, bytes(5)?)?,
             exclusive: exclusive_from(row.get(6).map_err(fault)?),
-            live_until: Timestamp::from_unix_ms(ended_at.unwrap_or(until)),
+            live_until: ended_at.unwrap_or(Timestamp::from_unix_ms(until)),
         },
         ended: ended_at.is_some(),
         account: account_from(row.get(9).map_err(fault)?)?,
@@ -192,6 +195,16 @@ fn announced(connection: &Connection) -> Result<Timestamp, StoreError> {
         .optional()
         .map_err(|error| engine(&error))?;
     Ok(stored.map_or(Timestamp::MIN, Timestamp::from_unix_ms))
+}
+
+/// The moment of the last bind or update: an unbind may have been later, and is over all the same.
+fn latest_change(connection: &Connection) -> Result<Timestamp, StoreError> {
+    const LATEST: &str = "SELECT max(coalesce((SELECT created_at FROM binding ORDER BY seq DESC LIMIT 1), ?1), \
+         coalesce((SELECT max(replaced_at) FROM former), ?1))";
+    connection
+        .query_row(LATEST, [Timestamp::MIN.unix_ms()], |row| row.get(0))
+        .map(Timestamp::from_unix_ms)
+        .map_err(|error| engine(&error))
 }
 
 fn next_seq(connection: &Connection) -> Result<i64, StoreError> {

@@ -253,3 +253,21 @@ async fn the_shape_of_an_update_is_remembered_where_it_was_given_up() {
         }
     );
 }
+
+#[tokio::test]
+async fn what_was_unbound_stays_so_when_the_clock_was_set_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let keys = fresh_keys();
+    let store = open(directory.path(), &keys, at(0)).await;
+    fill(&store, PoolRules::default()).await;
+    let bind = command(party(1), Some(party(2)), Placement::Named(x(0)), 1);
+    let binding = newly_bound(store.bind(bind, at(1000)).await.expect("store"));
+    let unbound = store.unbind(reference(&binding), at(HOUR)).await;
+    assert_eq!(unbound.expect("store"), Ok(()));
+    store.close().await;
+    let store = open(directory.path(), &keys, at(500)).await;
+    assert_eq!(store.live_bindings(at(500)).await.expect("counted"), 0);
+    let swept = store.sweep(at(48 * HOUR)).await.expect("swept");
+    assert_eq!(swept.expired, 0);
+    store.close().await;
+}
