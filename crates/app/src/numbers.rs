@@ -46,23 +46,9 @@ impl App {
             .known_account(self.pool(None, pool).await?.account)
             .await?;
         let mut report = ImportReport::default();
-        let (mut numbers, mut lines) = (Vec::new(), Vec::new());
-        for (index, line) in csv.lines().enumerate() {
-            let (line_no, line) = (index + 1, line.trim().trim_start_matches('\u{feff}'));
-            if line.is_empty() || (index == 0 && line.to_ascii_lowercase().starts_with("number,")) {
-                continue;
-            }
-            match self.parse_line(line) {
-                Ok(number) => {
-                    numbers.push(number);
-                    lines.push(line_no);
-                }
-                Err(reason) => report.refused.push(RefusedLine {
-                    line: line_no,
-                    reason,
-                }),
-            }
-        }
+        let read = read_import(csv, |x| self.city_of(x));
+        report.refused = read.refused;
+        let (lines, numbers): (Vec<usize>, Vec<NewNumber>) = read.numbers.into_iter().unzip();
         let quota = owner.terms.numbers_max;
         let outcomes = self
             .store
@@ -83,39 +69,6 @@ impl App {
         }
         report.refused.sort_by_key(|refused| refused.line);
         Ok(report)
-    }
-
-    fn parse_line(&self, line: &str) -> Result<NewNumber, String> {
-        let mut fields = line.split(',').map(|field| field.trim().trim_matches('"'));
-        let number = fields.next().unwrap_or_default();
-        let city = fields.next().unwrap_or_default();
-        let kind = fields.next().unwrap_or_default();
-        if fields.next().is_some() {
-            return Err("more than three fields; a line is number,city_code[,type]".to_owned());
-        }
-        let x = PhoneNumber::parse(number).map_err(|error| error.to_string())?;
-        if x.kind() == PhoneKind::Service {
-            return Err("a service number cannot be a privacy number".to_owned());
-        }
-        check_kind(x, kind)?;
-        if city.is_empty() {
-            return match (x.kind(), self.city_of(x)) {
-                (PhoneKind::Number700, _) => Ok(NewNumber { x, city: None }),
-                (_, Some(city)) => Ok(NewNumber {
-                    x,
-                    city: Some(city),
-                }),
-                (_, None) => Err(
-                    "the number's city is not known; write its area code in the second field"
-                        .to_owned(),
-                ),
-            };
-        }
-        let city = CityCode::parse(city).map_err(|error| error.to_string())?;
-        Ok(NewNumber {
-            x,
-            city: Some(city),
-        })
     }
 
     /// Takes numbers out of a pool, each on its own; one that carries live bindings stays.
@@ -195,6 +148,62 @@ impl App {
             .scroll_numbers(filter, after, limit, self.clock.now())
             .await?)
     }
+}
+
+/// What the lines of an import say, before anything is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImportLines {
+    /// The numbers, each with its line, counted from 1.
+    pub numbers: Vec<(usize, NewNumber)>,
+    /// Lines that cannot be taken.
+    pub refused: Vec<RefusedLine>,
+}
+
+/// Reads CSV lines (`number,city_code[,type]`), each on its own. Blank lines are skipped, and so
+/// is a first line that starts with `number,`. `city_of` is asked for the city of a number that
+/// stands there without one.
+pub fn read_import(csv: &str, city_of: impl Fn(PhoneNumber) -> Option<CityCode>) -> ImportLines {
+    let mut read = ImportLines::default();
+    for (index, line) in csv.lines().enumerate() {
+        let (line_no, line) = (index + 1, line.trim().trim_start_matches('\u{feff}'));
+        if line.is_empty() || (index == 0 && line.to_ascii_lowercase().starts_with("number,")) {
+            continue;
+        }
+        match read_line(line, &city_of) {
+            Ok(number) => read.numbers.push((line_no, number)),
+            Err(reason) => read.refused.push(RefusedLine {
+                line: line_no,
+                reason,
+            }),
+        }
+    }
+    read
+}
+
+fn read_line(
+    line: &str,
+    city_of: impl Fn(PhoneNumber) -> Option<CityCode>,
+) -> Result<NewNumber, String> {
+    let mut fields = line.split(',').map(|field| field.trim().trim_matches('"'));
+    let number = fields.next().unwrap_or_default();
+    let city = fields.next().unwrap_or_default();
+    let kind = fields.next().unwrap_or_default();
+    if fields.next().is_some() {
+        return Err("more than three fields; a line is number,city_code[,type]".to_owned());
+    }
+    let x = PhoneNumber::parse(number).map_err(|error| error.to_string())?;
+    if x.kind() == PhoneKind::Service {
+        return Err("a service number cannot be a privacy number".to_owned());
+    }
+    check_kind(x, kind)?;
+    let city = match city {
+        "" if x.kind() == PhoneKind::Number700 => None,
+        "" => Some(city_of(x).ok_or(
+            "the number's city is not known; write its area code in the second field",
+        )?),
+        code => Some(CityCode::parse(code).map_err(|error| error.to_string())?),
+    };
+    Ok(NewNumber { x, city })
 }
 
 fn check_kind(x: PhoneNumber, kind: &str) -> Result<(), String> {
