@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr};
 pub struct AccountId(u64);
 
 impl AccountId {
+    const DIGITS: usize = 10;
+
     /// The account that the first start makes and that a single-tenant installation lives in.
     pub const DEFAULT: AccountId = AccountId(2_100_000_001);
 
@@ -49,7 +51,8 @@ impl FromStr for AccountId {
     type Err = AccountIdError;
 
     fn from_str(text: &str) -> Result<Self, AccountIdError> {
-        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A sign or more zeros in front would be a second text for the same account.
+        if text.len() != Self::DIGITS || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(AccountIdError);
         }
         text.parse().ok().and_then(Self::new).ok_or(AccountIdError)
