@@ -1,0 +1,129 @@
+//! What commands print: text for people, or one JSON value.
+
+use std::io::Write as _;
+
+use serde_json::Value;
+
+/// Where results go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// JSON, or text.
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether this is JSON.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints the value as JSON, or what `text` makes of it.
+    pub(crate) fn show(self, value: &Value, text: impl FnOnce(&Value) -> String) {
+        if self.json {
+            say(&value.to_string());
+        } else {
+            say(text(value).trim_end_matches('\n'));
+        }
+    }
+}
+
+/// Prints a line on standard output. A reader that went away (`| head`) is no
+/// fault of the command.
+pub(crate) fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Fields of an object, one a line, values aligned.
+pub(crate) fn fields(value: &Value) -> String {
+    let Value::Object(object) = value else {
+        return plain(value);
+    };
+    let width = object.keys().map(String::len).max().unwrap_or_default();
+    let line = |(name, value): (&String, &Value)| format!("{name:width$}  {}", plain(value));
+    object.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Rows of `value`'s list `Records` under the names of `columns`, aligned, with
+/// how many there are in all.
+pub(crate) fn records(value: &Value, columns: &[&str]) -> String {
+    let rows: Vec<&Value> = list(value, "Records").iter().collect();
+    let mut text = table(&rows, columns);
+    let total = value["Total"].as_u64().unwrap_or_default();
+    let shown = rows.len() as u64;
+    if shown < total {
+        text.push_str(&format!("\n{shown} of {total}; --offset shows the next"));
+    }
+    text
+}
+
+/// Rows under the names of `columns`, aligned.
+pub(crate) fn table(rows: &[&Value], columns: &[&str]) -> String {
+    if rows.is_empty() {
+        return "none".to_owned();
+    }
+    let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|it| (*it).to_owned()).collect()];
+    for row in rows {
+        lines.push(columns.iter().map(|it| plain(&row[*it])).collect());
+    }
+    let width = |column: usize| {
+        let cells = lines.iter().map(|line| line[column].chars().count());
+        cells.max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let line = |cells: &Vec<String>| {
+        let cells = cells.iter().zip(&widths);
+        let padded = cells.map(|(cell, width)| format!("{cell:width$}", width = *width));
+        let line = padded.collect::<Vec<_>>().join("  ");
+        line.trim_end().to_owned()
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A list field, empty when there is none.
+pub(crate) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A text field, empty when there is none.
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+/// A value without the marks of JSON where it needs none.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_table_is_aligned_and_says_what_it_left_out() {
+        let value = json!({"Total": 3, "Records": [{"Name": "a", "No": 1}, {"Name": "long"}]});
+        let text = records(&value, &["Name", "No"]);
+        assert_eq!(
+            text,
+            "Name  No\na     1\nlong  -\n2 of 3; --offset shows the next"
+        );
+    }
+
+    #[test]
+    fn fields_are_aligned() {
+        let text = fields(&json!({"A": "x", "Long": [1]}));
+        assert_eq!(text, "A     x\nLong  [1]");
+        assert_eq!(fields(&json!(true)), "true");
+    }
+}
