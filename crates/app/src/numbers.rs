@@ -180,6 +180,9 @@ pub fn read_import(csv: &str, city_of: impl Fn(PhoneNumber) -> Option<CityCode>)
     read
 }
 
+const CITY_UNKNOWN: &str =
+    "the number's city is not known; write its area code in the second field";
+
 fn read_line(
     line: &str,
     city_of: impl Fn(PhoneNumber) -> Option<CityCode>,
@@ -198,9 +201,7 @@ fn read_line(
     check_kind(x, kind)?;
     let city = match city {
         "" if x.kind() == PhoneKind::Number700 => None,
-        "" => Some(city_of(x).ok_or(
-            "the number's city is not known; write its area code in the second field",
-        )?),
+        "" => Some(city_of(x).ok_or(CITY_UNKNOWN)?),
         code => Some(CityCode::parse(code).map_err(|error| error.to_string())?),
     };
     Ok(NewNumber { x, city })
