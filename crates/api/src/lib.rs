@@ -11,6 +11,7 @@ mod app_error;
 pub mod arguments;
 pub mod call;
 pub mod decode;
+pub mod docs;
 pub mod envelope;
 pub mod error;
 pub mod gateway;

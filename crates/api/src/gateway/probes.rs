@@ -21,7 +21,7 @@ pub(super) async fn serve_public(app: &App, method: &Method, path: &str) -> Opti
         return None;
     }
     match path {
-        "/openapi.json" => Some(json(200, openapi::openapi_json())),
+        "/openapi.json" => Some(json(200, openapi::text())),
         _ => health(app, path).await,
     }
 }
