@@ -1,2 +1,4 @@
 //! Helpers that the end-to-end and simulation suites share. Nothing here is
 //! part of the product; a helper that only one suite needs stays with it.
+
+pub mod fuzz_bodies;
