@@ -3,6 +3,7 @@
 
 mod check;
 mod docs;
+mod fuzz;
 mod guard;
 mod install;
 mod postgres;
@@ -23,6 +24,9 @@ cargo xtask CHORE
   check   formatting, clippy, rustdoc, and cargo-deny if it is installed
   sdk     only the suites of the vendor's clients
   docs    writes the generated reference pages anew
+  fuzz [--seconds N] [TARGET]
+          the fuzzer on one target or on each of them, 60 s if not said
+          otherwise; installs cargo-fuzz if it is missing
   pg      starts a throw-away PostgreSQL, prints its URL, stops it on Enter
   help    this text
 
@@ -31,7 +35,8 @@ user must be allowed to create databases.
 ";
 
 fn main() -> ExitCode {
-    match run(std::env::args().nth(1).as_deref()) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\nerror: {error:#}");
@@ -40,11 +45,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(chore: Option<&str>) -> Result<()> {
-    match chore {
+fn run(arguments: &[String]) -> Result<()> {
+    match arguments.first().map(String::as_str) {
         Some("test") => test::everything(),
         Some("check") => test::checks_only(),
         Some("sdk") => test::sdk_only(),
+        Some("fuzz") => fuzz::fuzz(&arguments[1..]),
         Some("docs") => docs::generate(),
         Some("pg") => postgres::serve_until_enter(),
         Some("help" | "--help" | "-h") | None => {
