@@ -38,6 +38,20 @@ impl SubId {
             nonce: nonce & ((1 << Self::NONCE_BITS) - 1),
         }
     }
+
+    /// Its three parts, for tables that pack them tighter.
+    pub(crate) const fn to_parts(self) -> (u32, u16, u32) {
+        (self.unix_s, self.x_last4, self.nonce)
+    }
+
+    /// The id of these parts.
+    pub(crate) const fn from_parts(unix_s: u32, x_last4: u16, nonce: u32) -> Self {
+        Self {
+            unix_s,
+            x_last4,
+            nonce,
+        }
+    }
 }
 
 impl fmt::Display for SubId {

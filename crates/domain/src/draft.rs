@@ -4,14 +4,16 @@
 //! none of them until the store has committed and hands the [`Delta`] to
 //! [`RouteTable::apply`]. Dropping the draft undoes everything.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable, hash_table::Entry};
 
 use crate::{
     binding::{Shape, SubId},
     party::PartyKey,
     phone::PhoneNumber,
     route::Selector,
-    route_table::{Load, Record, RecordNo, RouteStanding, RouteTable, standing_of},
+    route_table::{
+        Holder, Load, Record, RecordNo, RouteStanding, RouteTable, pair_hash, route_hash, same_pair,
+    },
     time::Timestamp,
 };
 
@@ -47,7 +49,7 @@ pub struct ClaimRules {
     pub bindings_per_number_max: u32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Table(RecordNo),
     Added(usize),
@@ -57,7 +59,14 @@ enum Place {
 #[derive(Debug, Default)]
 pub struct Delta {
     pub(crate) ends: Vec<(RecordNo, Timestamp)>,
-    pub(crate) added: Vec<(Record, Timestamp)>,
+    pub(crate) added: Vec<Record>,
+}
+
+/// An added record, by a hash that leads to it.
+#[derive(Clone, Copy)]
+struct Lead {
+    hash: u64,
+    added: usize,
 }
 
 /// A batch in the making.
@@ -65,10 +74,10 @@ pub struct Draft<'table> {
     table: &'table RouteTable,
     now: Timestamp,
     added: Vec<Record>,
-    routes: HashMap<(PhoneNumber, Selector), Place>,
-    live_until: HashMap<Place, Timestamp>,
+    routes: HashTable<Lead>,
+    pairs: HashTable<Lead>,
+    ends: HashMap<RecordNo, Timestamp>,
     loads: HashMap<PhoneNumber, Load>,
-    pairs: HashMap<(PartyKey, Option<PartyKey>), usize>,
 }
 
 impl<'table> Draft<'table> {
@@ -80,10 +89,10 @@ impl<'table> Draft<'table> {
             table,
             now: now.max(table.now()),
             added: Vec::new(),
-            routes: HashMap::new(),
-            live_until: HashMap::new(),
+            routes: HashTable::new(),
+            pairs: HashTable::new(),
+            ends: HashMap::new(),
             loads: HashMap::new(),
-            pairs: HashMap::new(),
         }
     }
 
@@ -96,16 +105,8 @@ impl<'table> Draft<'table> {
     /// How (X, selector) stands, the batch included.
     #[must_use]
     pub fn stand(&self, x: PhoneNumber, selector: Selector) -> RouteStanding {
-        let Some((place, record)) = self.find(x, selector) else {
-            return RouteStanding::Free;
-        };
-        standing_of(
-            record,
-            x,
-            selector,
-            self.live_until_of(place, record),
-            self.now,
-        )
+        self.find(x, selector)
+            .map_or(RouteStanding::Free, |(_, holder)| holder.standing(self.now))
     }
 
     /// The live bindings of a number, the batch included.
@@ -120,11 +121,12 @@ impl<'table> Draft<'table> {
     /// The number that this pair held last, the batch included.
     #[must_use]
     pub fn last_x_of_pair(&self, a: PartyKey, b: Option<PartyKey>) -> Option<PhoneNumber> {
+        let hash = pair_hash(a, b);
         let in_batch = self
             .pairs
-            .get(&pair_key(a, b))
-            .and_then(|index| self.added.get(*index));
+            .find(hash, |lead| lead.hash == hash && self.is_of(*lead, (a, b)));
         in_batch
+            .and_then(|lead| self.added.get(lead.added))
             .map(|record| record.x)
             .or_else(|| self.table.last_of_pair(a, b).map(|(x, _)| x))
     }
@@ -147,12 +149,8 @@ impl<'table> Draft<'table> {
     ) -> Result<(), ClaimRefusal> {
         let replaced = replacing.and_then(|(sub_id, x, shape)| self.live_place(sub_id, x, shape));
         let mut load = self.load(record.x);
-        if let Some((place, old)) =
-            replaced.and_then(|place| self.at(place).map(|old| (place, old)))
-            && old.x == record.x
-            && self.live_until_of(place, old) > self.now
-        {
-            load.subtract(Load::of(old.shape.mode(), old.exclusive));
+        if let Some((_, old)) = replaced.filter(|(_, old)| old.x == record.x) {
+            load.subtract(old.load);
         }
         if load.live() >= rules.bindings_per_number_max {
             return Err(ClaimRefusal::AtCap);
@@ -162,10 +160,13 @@ impl<'table> Draft<'table> {
         }
         for route in record.shape.routes(record.x) {
             let found = self.find(route.x, route.selector);
-            if replaced.is_some() && found.map(|(place, _)| place) == replaced {
+            let Some((place, holder)) = found else {
+                continue;
+            };
+            if replaced.is_some_and(|(replaced, _)| replaced == place) {
                 continue;
             }
-            let standing = self.stand(route.x, route.selector);
+            let standing = holder.standing(self.now);
             if standing.may_be_claimed(route.callee, self.now, rules.quarantine_ms) {
                 continue;
             }
@@ -199,21 +200,38 @@ impl<'table> Draft<'table> {
         if let Some((sub_id, x, shape)) = replacing {
             self.release(sub_id, x, shape);
         }
-        let index = self.added.len();
-        let place = Place::Added(index);
-        for route in record.shape.routes(record.x) {
-            self.routes.insert((route.x, route.selector), place);
-        }
         if record.live_until > self.now {
             let mut load = self.load(record.x);
             load.add(Load::of(record.shape.mode(), record.exclusive));
             self.loads.insert(record.x, load);
         }
-        self.pairs
-            .insert(pair_key(record.shape.a(), record.shape.b()), index);
-        self.live_until.insert(place, record.live_until);
-        self.added.push(record);
+        self.add(record);
         Ok(())
+    }
+
+    fn add(&mut self, record: Record) {
+        let added = self.added.len();
+        self.added.push(record);
+        let records = &self.added;
+        let Some(record) = records.get(added) else {
+            return;
+        };
+        for route in record.shape.routes(record.x) {
+            let hash = route_hash(route.x, route.selector);
+            let same = |lead: &Lead| {
+                let other = records.get(lead.added);
+                let holder = other.and_then(|other| Holder::of(other, route.x, route.selector));
+                holder.is_some()
+            };
+            point(&mut self.routes, Lead { hash, added }, same);
+        }
+        let pair = (record.shape.a(), record.shape.b());
+        let hash = pair_hash(pair.0, pair.1);
+        let same = |lead: &Lead| {
+            let other = records.get(lead.added);
+            other.is_some_and(|other| same_pair(pair, (other.shape.a(), other.shape.b())))
+        };
+        point(&mut self.pairs, Lead { hash, added }, same);
     }
 
     /// Ends a live binding now; false if it is not live.
@@ -229,18 +247,23 @@ impl<'table> Draft<'table> {
         shape: &Shape,
         until: Timestamp,
     ) -> bool {
-        let Some(place) = self.live_place(sub_id, x, shape) else {
+        let Some((place, holder)) = self.live_place(sub_id, x, shape) else {
             return false;
         };
-        let Some(record) = self.at(place) else {
-            return false;
-        };
-        let (number, contribution) = (record.x, Load::of(record.shape.mode(), record.exclusive));
-        self.live_until.insert(place, until);
+        match place {
+            Place::Table(no) => {
+                self.ends.insert(no, until);
+            }
+            Place::Added(index) => {
+                if let Some(record) = self.added.get_mut(index) {
+                    record.live_until = until;
+                }
+            }
+        }
         if until <= self.now {
-            let mut load = self.load(number);
-            load.subtract(contribution);
-            self.loads.insert(number, load);
+            let mut load = self.load(holder.x);
+            load.subtract(holder.load);
+            self.loads.insert(holder.x, load);
         }
         true
     }
@@ -248,56 +271,57 @@ impl<'table> Draft<'table> {
     /// The changes, to be applied once they are durable.
     #[must_use]
     pub fn into_delta(self) -> Delta {
-        let mut delta = Delta::default();
-        for (index, record) in self.added.into_iter().enumerate() {
-            let until = self
-                .live_until
-                .get(&Place::Added(index))
-                .copied()
-                .unwrap_or(record.live_until);
-            delta.added.push((record, until));
-        }
-        for (place, until) in self.live_until {
-            if let Place::Table(no) = place {
-                delta.ends.push((no, until));
-            }
-        }
-        delta.ends.sort_unstable();
-        delta
-    }
-
-    fn find(&self, x: PhoneNumber, selector: Selector) -> Option<(Place, &Record)> {
-        let place = match self.routes.get(&(x, selector)) {
-            Some(place) => *place,
-            None => Place::Table(self.table.record_of(x, selector)?),
-        };
-        self.at(place).map(|record| (place, record))
-    }
-
-    fn at(&self, place: Place) -> Option<&Record> {
-        match place {
-            Place::Table(no) => self.table.record(no),
-            Place::Added(index) => self.added.get(index),
+        let mut ends: Vec<(RecordNo, Timestamp)> = self.ends.into_iter().collect();
+        ends.sort_unstable();
+        Delta {
+            ends,
+            added: self.added,
         }
     }
 
-    fn live_until_of(&self, place: Place, record: &Record) -> Timestamp {
-        self.live_until
-            .get(&place)
-            .copied()
-            .unwrap_or(record.live_until)
+    /// Who holds (x, selector) or held it last, the batch included.
+    fn find(&self, x: PhoneNumber, selector: Selector) -> Option<(Place, Holder)> {
+        let hash = route_hash(x, selector);
+        let in_batch = self.routes.find(hash, |lead| {
+            lead.hash == hash && self.holder(*lead, x, selector).is_some()
+        });
+        if let Some(lead) = in_batch {
+            let holder = self.holder(*lead, x, selector)?;
+            return Some((Place::Added(lead.added), holder));
+        }
+        let (no, mut holder) = self.table.holder(hash, x, selector)?;
+        if let Some(until) = self.ends.get(&no) {
+            holder.live_until = *until;
+        }
+        Some((Place::Table(no), holder))
     }
 
-    fn live_place(&self, sub_id: SubId, x: PhoneNumber, shape: &Shape) -> Option<Place> {
+    fn holder(&self, lead: Lead, x: PhoneNumber, selector: Selector) -> Option<Holder> {
+        self.added
+            .get(lead.added)
+            .and_then(|record| Holder::of(record, x, selector))
+    }
+
+    fn is_of(&self, lead: Lead, pair: (PartyKey, Option<PartyKey>)) -> bool {
+        let record = self.added.get(lead.added);
+        record.is_some_and(|record| same_pair(pair, (record.shape.a(), record.shape.b())))
+    }
+
+    fn live_place(&self, sub_id: SubId, x: PhoneNumber, shape: &Shape) -> Option<(Place, Holder)> {
         let route = shape.route(x, 0)?;
-        let (place, record) = self.find(route.x, route.selector)?;
-        (record.sub_id == sub_id && self.now < self.live_until_of(place, record)).then_some(place)
+        let found = self.find(route.x, route.selector)?;
+        let (_, holder) = &found;
+        (holder.sub_id == sub_id && self.now < holder.live_until).then_some(found)
     }
 }
 
-fn pair_key(a: PartyKey, b: Option<PartyKey>) -> (PartyKey, Option<PartyKey>) {
-    match b {
-        Some(b) if b < a => (b, Some(a)),
-        _ => (a, b),
+/// Has the entry that `same` accepts lead to where `lead` does.
+fn point(table: &mut HashTable<Lead>, lead: Lead, same: impl Fn(&Lead) -> bool) {
+    let is_same = |other: &Lead| other.hash == lead.hash && same(other);
+    match table.entry(lead.hash, is_same, |other| other.hash) {
+        Entry::Occupied(mut entry) => *entry.get_mut() = lead,
+        Entry::Vacant(entry) => {
+            entry.insert(lead);
+        }
     }
 }

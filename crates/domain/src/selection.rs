@@ -115,11 +115,13 @@ fn held_by(shape: &Shape, selector: Selector) -> Obstacle {
 /// The best of the eligible by policy; of equals the first.
 #[must_use]
 pub fn pick(policy: Policy, eligible: impl IntoIterator<Item = Candidate>) -> Option<Candidate> {
-    let eligible = eligible.into_iter();
+    let mut eligible = eligible.into_iter();
     match policy {
-        Policy::Protect => eligible.min_by_key(|candidate| candidate.last_used),
+        Policy::Protect => eligible
+            .try_fold(None, first_unused_or_oldest)
+            .unwrap_or_else(Some),
         Policy::Spread => eligible.min_by_key(|candidate| candidate.live),
-        Policy::Pack | Policy::Random => eligible.into_iter().next(),
+        Policy::Pack | Policy::Random => eligible.next(),
     }
 }
 
@@ -228,16 +230,13 @@ impl View<'_> {
         if let Some(best) = pick(policy, eligible) {
             return Some(best.x);
         }
-        let mut eligible = list.iter().filter_map(|x| self.judge(*x).ok());
+        let eligible = list.iter().filter_map(|x| self.judge(*x).ok());
         let best = match policy {
             Policy::Random => {
                 let all: Vec<Candidate> = eligible.collect();
                 all.get(draws.below(all.len())).copied()
             }
-            Policy::Protect => eligible
-                .try_fold(None, first_unused_or_oldest)
-                .unwrap_or_else(Some),
-            Policy::Pack | Policy::Spread => pick(policy, eligible),
+            Policy::Protect | Policy::Pack | Policy::Spread => pick(policy, eligible),
         };
         best.map(|candidate| candidate.x)
     }
