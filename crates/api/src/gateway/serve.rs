@@ -2,8 +2,9 @@
 //! bounds, has it carried out, and sees to it that there is an answer whatever
 //! happens.
 
+use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Request, State};
@@ -13,6 +14,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinError;
 
 use super::dispatch::{self, Report};
 use super::respond::{Answered, respond};
@@ -107,8 +109,6 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     }
 }
 
-/// Carries out a request in a task of its own: it is finished even when the
-/// client goes away or the time is up, and a panic takes nothing else with it.
 async fn carry_out(
     gateway: Arc<Gateway>,
     received: Received,
@@ -117,18 +117,37 @@ async fn carry_out(
 ) -> Report {
     let action = received.action();
     let limit = gateway.settings.request_timeout;
-    let task = tokio::spawn(async move { dispatch::execute(&gateway, &received, permit).await });
-    match tokio::time::timeout(limit, task).await {
+    let work = async move { dispatch::execute(&gateway, &received, permit).await };
+    watched(work, limit, action, request_id).await
+}
+
+/// Does the work in a task of its own: it is finished even when the client goes
+/// away or the time is up, and a panic takes nothing else with it.
+async fn watched(
+    work: impl Future<Output = Report> + Send + 'static,
+    limit: Duration,
+    action: Option<&'static Action>,
+    request_id: &RequestId,
+) -> Report {
+    match tokio::time::timeout(limit, tokio::spawn(work)).await {
         Ok(Ok(report)) => report,
-        Ok(Err(fault)) => {
-            // The panic's own text went to standard error by the hook.
-            tracing::error!(%request_id, is_panic = fault.is_panic(), "a request's task died");
-            Report::of_failure(action, ApiError::internal("the request's task died"))
-        }
-        Err(_) => {
-            let error = ApiError::unavailable("no answer within the request timeout")
-                .with_detail("the request may still be carried out: repeat it with the same ClientToken to learn its outcome");
-            Report::of_failure(action, error)
-        }
+        Ok(Err(fault)) => Report::of_failure(action, died(&fault, request_id)),
+        Err(_) => Report::of_failure(action, late()),
     }
 }
+
+fn died(fault: &JoinError, request_id: &RequestId) -> ApiError {
+    // The panic's own text went to standard error by the hook.
+    tracing::error!(%request_id, is_panic = fault.is_panic(), "a request's task died");
+    ApiError::internal("the request's task died")
+}
+
+fn late() -> ApiError {
+    ApiError::unavailable("no answer within the request timeout").with_detail(
+        "the request may still be carried out: repeat it with the same ClientToken to learn its \
+         outcome",
+    )
+}
+
+#[cfg(test)]
+mod tests;
