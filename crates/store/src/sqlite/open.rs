@@ -2,7 +2,7 @@
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -62,6 +62,7 @@ pub(super) fn open(directory: &Path, keys: &Keyring, now: Timestamp) -> Result<O
     })
 }
 
+/// Takes the lock; the database is made beside it, so that nobody else may read either.
 fn take(directory: &Path) -> Result<File, OpenError> {
     let fault =
         |error: std::io::Error| OpenError::Other(format!("{}: {error}", directory.display()));
@@ -70,14 +71,18 @@ fn take(directory: &Path) -> Result<File, OpenError> {
         .mode(0o700)
         .create(directory)
         .map_err(fault)?;
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(directory.join(LOCK))
-        .map_err(fault)?;
+    let private = |name: &str| {
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(directory.join(name))
+            .map_err(fault)
+    };
+    let lock = private(LOCK)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => private(DATABASE).map(|_| lock),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(directory.display().to_string())),
         Err(TryLockError::Error(error)) => Err(fault(error)),
     }

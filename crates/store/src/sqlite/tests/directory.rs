@@ -75,3 +75,24 @@ async fn keys_of_other_data_are_refused() {
     assert!(unreadable(refusal(directory.path(), &other).await));
     open(directory.path(), &keys, at(0)).await.close().await;
 }
+
+#[tokio::test]
+async fn nobody_else_may_read_the_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("new/data");
+    let store = open(&data, &fresh_keys(), at(0)).await;
+    fill(&store, PoolRules::default()).await;
+    let mode = |path: &Path| {
+        let metadata = std::fs::metadata(path).expect("metadata");
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&data), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&data)
+        .expect("listed")
+        .map(|entry| entry.expect("entry").path())
+        .collect();
+    assert!(files.len() >= 3, "{files:?}");
+    assert!(files.iter().all(|path| mode(path) == 0o600));
+    store.close().await;
+}
