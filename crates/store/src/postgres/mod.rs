@@ -1,31 +1,87 @@
-//! Skeleton.
-#![expect(unused_variables, clippy::unused_async, reason = "skeleton")]
+//! The shared backend: any number of nodes on one PostgreSQL database.
+//!
+//! **Why no route is ever given twice.** The isolation assumed is READ COMMITTED, and this is why
+//! it suffices:
+//! 1. Whatever claims or releases a route of X first locks the row of X in `number`, all rows of
+//!    one transaction in the order of X, so that nobody waits in a circle.
+//! 2. Only then, in a later statement, it reads how X's routes and counts stand. READ COMMITTED
+//!    gives each statement a view of its own, so that statement sees everything that the lock's
+//!    last holder committed; and nobody else can change it before this transaction ends. A choice
+//!    made before the lock is only a wish, and is judged again.
+//! 3. The key of `route` (account, selector, x) is the second line: should the code above be
+//!    wrong, the engine refuses the second live owner and the transaction fails as a whole.
+//!
+//! Caps, `AxConflictAxbFlag` and "one live AX" are rules about one X, so the same lock makes them
+//! true. A quota of live bindings is a rule about an account: binds under a quota lock the
+//! account's row before any number. Idempotency keys are taken after the numbers are locked and
+//! in the order of the keys; a twin waits there for the first one's commit and then replays.
+//!
+//! Binds go through a queue and are worked on in batches ([`worker`], [`batch`], [`select`]), one
+//! transaction an account. Everything else is a transaction of its own.
+//!
+//! Time is the caller's. The counts in `number` include what expired since the last sweep;
+//! whoever reads them subtracts that ([`look::LIVE_LOAD`]), so no decision waits for a sweep.
+//!
+//! Plain SQL only: no stored procedures, triggers, advisory locks or LISTEN, so that engines that
+//! speak PostgreSQL's language can stand in.
+
+mod accounts;
+mod batch;
+mod cache;
+mod calls;
+mod change;
+mod connect;
+mod core;
+mod events;
+mod fault;
+mod filter;
+mod idempotency;
+mod listing;
+mod look;
+mod numbers;
+mod pools;
+mod rows;
+mod schema;
+mod select;
+mod sweep;
+mod text;
+mod walk;
+mod worker;
+mod write;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axbridge_domain::time::Timestamp;
+use tokio::{
+    sync::{Mutex as AsyncMutex, mpsc},
+    task::JoinHandle,
+};
+
+use self::{
+    core::{Core, until_done},
+    fault::Fault,
+    worker::Job,
+};
 use crate::{
     counters::Counters,
-    error::{BindRefusal, ChangeRefusal, DeleteRefusal, OpenError, StoreError},
+    error::{BindRefusal, OpenError, StoreError},
     keyring::Keyring,
-    model::{
-        AccessKey, Account, BindCommand, BindingChange, BindingFilter, BindingRef, Bound,
-        CallQuery, CallRoute, Event, Imported, NewNumber, NumberFilter, NumberRow, Page, Paged,
-        PoolChange, PoolChanged, PoolFilter, PoolRow, Swept, UpgradeCommand,
-    },
+    model::{BindCommand, Bound},
+    sealed::shape_of,
     store::StoreOptions,
 };
-use axbridge_domain::{
-    account::{AccountId, AccountTerms},
-    binding::Binding,
-    inventory::NumberState,
-    phone::PhoneNumber,
-    pool::{Pool, PoolNo},
-    refusal::Refusal,
-    time::Timestamp,
-};
-use std::sync::Arc;
 
-/// Skeleton.
+/// Workers of a node, each with a connection of its own: while one waits for its commit, the
+/// other fills its batch.
+const WRITERS: usize = 2;
+
+/// Durable state in a PostgreSQL database that nodes share.
 #[derive(Clone)]
 pub struct PostgresStore {
-    counters: Arc<Counters>,
+    core: Arc<Core>,
+    queue: Arc<Mutex<Option<mpsc::Sender<Job>>>>,
+    workers: Arc<AsyncMutex<Vec<JoinHandle<()>>>>,
+    progress: Arc<AsyncMutex<sweep::Progress>>,
 }
 
 impl PostgresStore {
@@ -35,186 +91,92 @@ impl PostgresStore {
         options: StoreOptions,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
-        Err(OpenError::Other("not built".to_owned()))
+        let target = connect::Target::parse(url)?;
+        let connections = target.pool(options.connections_max, false)?;
+        let writers = target.pool(WRITERS, true)?;
+        let mut client = match connections.get().await.map_err(Fault::from) {
+            Ok(client) => client,
+            Err(Fault::Store(error)) => return Err(error.into()),
+            Err(Fault::Again(text) | Fault::Lost(text) | Fault::Unknown(text)) => {
+                return Err(StoreError::Unavailable(text).into());
+            }
+        };
+        schema::bring_up_to_date(&mut client).await?;
+        drop(client);
+        let core = Arc::new(Core::new(connections, writers, keys, options, now));
+        let (sender, receiver) = mpsc::channel(options.queue_max.max(1));
+        let receiver = Arc::new(AsyncMutex::new(receiver));
+        let workers = (0..WRITERS)
+            .map(|_| tokio::spawn(worker::run(Arc::clone(&core), Arc::clone(&receiver))))
+            .collect();
+        Ok(Self {
+            core,
+            queue: Arc::new(Mutex::new(Some(sender))),
+            workers: Arc::new(AsyncMutex::new(workers)),
+            progress: Arc::default(),
+        })
     }
-    pub(crate) async fn close(&self) {}
+
+    pub(crate) async fn close(&self) {
+        let sender = self
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(sender);
+        for worker in self.workers.lock().await.drain(..) {
+            // A worker that panicked has nothing left to finish.
+            let _ = worker.await;
+        }
+        self.core.writers.close();
+        self.core.connections.close();
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
+        &self.core.counters
     }
+
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+        until_done!(ready(&self.core))
     }
-    pub(crate) async fn live_bindings(&self, now: Timestamp) -> Result<u64, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn create_account(&self, account: &Account) -> Result<bool, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn list_accounts(&self) -> Result<Vec<Account>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn set_account_terms(
-        &self,
-        id: AccountId,
-        terms: AccountTerms,
-    ) -> Result<bool, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn create_access_key(&self, key: &AccessKey) -> Result<bool, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn access_key(&self, id: &str) -> Result<Option<Arc<AccessKey>>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn list_access_keys(
-        &self,
-        account: Option<AccountId>,
-    ) -> Result<Vec<AccessKey>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn disable_access_key(
-        &self,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn create_pool(
-        &self,
-        pool: &Pool,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn pool(&self, pool: PoolNo) -> Result<Option<Arc<Pool>>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn update_pool(
-        &self,
-        account: AccountId,
-        pool: PoolNo,
-        change: &PoolChange,
-        now: Timestamp,
-    ) -> Result<PoolChanged, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn list_pools(
-        &self,
-        filter: &PoolFilter,
-        page: Page,
-    ) -> Result<Paged<PoolRow>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn import_numbers(
-        &self,
-        pool: PoolNo,
-        numbers: &[NewNumber],
-        numbers_max: Option<u64>,
-        now: Timestamp,
-    ) -> Result<Option<Vec<Imported>>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn delete_numbers(
-        &self,
-        pool: PoolNo,
-        numbers: &[PhoneNumber],
-        now: Timestamp,
-    ) -> Result<Vec<Result<(), DeleteRefusal>>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn set_number_states(
-        &self,
-        account: Option<AccountId>,
-        numbers: &[PhoneNumber],
-        state: NumberState,
-        by_operator: bool,
-        now: Timestamp,
-    ) -> Result<Result<(), PhoneNumber>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn list_numbers(
-        &self,
-        filter: &NumberFilter,
-        page: Page,
-        now: Timestamp,
-    ) -> Result<Paged<NumberRow>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn scroll_numbers(
-        &self,
-        filter: &NumberFilter,
-        after: Option<PhoneNumber>,
-        limit: u64,
-        now: Timestamp,
-    ) -> Result<Paged<NumberRow>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
+
     pub(crate) async fn bind(
         &self,
         command: BindCommand,
         now: Timestamp,
     ) -> Result<Result<Bound, BindRefusal>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+        let now = self.core.moment(now);
+        let pool = until_done!(self.core.find_pool(command.pool))?;
+        let Some(pool) = pool.filter(|pool| pool.account == command.account) else {
+            return Ok(Err(BindRefusal::UnknownPool));
+        };
+        let terms = &command.terms;
+        let shape = shape_of(&self.core.keys, command.account, terms.a, terms.b);
+        let (job, answer) = Job::new(command, shape, pool.rules, now);
+        let unavailable = |text: &str| StoreError::Unavailable(text.to_owned());
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .ok_or_else(|| unavailable("the store is closed"))?
+            .try_send(job)
+            .map_err(|_| unavailable("the queue of binds is full"))?;
+        answer
+            .await
+            .map_err(|_| unavailable("the store stopped while it was binding"))?
     }
-    pub(crate) async fn unbind(
-        &self,
-        binding: BindingRef,
-        now: Timestamp,
-    ) -> Result<Result<(), ChangeRefusal>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
+}
+
+async fn ready(core: &Core) -> Result<(), Fault> {
+    let client = core.client().await?;
+    let row = client
+        .query_one(
+            "SELECT current_setting('transaction_read_only') = 'on'",
+            &[],
+        )
+        .await?;
+    if row.try_get(0)? {
+        return Err(fault::unavailable("the database takes no writes"));
     }
-    pub(crate) async fn update_binding(
-        &self,
-        binding: BindingRef,
-        change: BindingChange,
-        now: Timestamp,
-    ) -> Result<Result<Binding, ChangeRefusal>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn upgrade(
-        &self,
-        command: UpgradeCommand,
-        now: Timestamp,
-    ) -> Result<Result<Binding, ChangeRefusal>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn binding(
-        &self,
-        binding: BindingRef,
-        now: Timestamp,
-    ) -> Result<Option<Binding>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn list_bindings(
-        &self,
-        account: AccountId,
-        filter: &BindingFilter,
-        page: Page,
-        now: Timestamp,
-    ) -> Result<Paged<Binding>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn route_call(
-        &self,
-        query: CallQuery,
-        now: Timestamp,
-    ) -> Result<CallRoute, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn explain(
-        &self,
-        command: &BindCommand,
-        now: Timestamp,
-    ) -> Result<Option<Refusal>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn events(&self, after: i64, limit: u64) -> Result<Vec<Event>, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
-    pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
-        Err(StoreError::Internal("not built".to_owned()))
-    }
+    Ok(())
 }

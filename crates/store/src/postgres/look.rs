@@ -1,0 +1,330 @@
+//! How numbers and routes stand, read from the database, with a batch's own decisions laid over.
+
+use std::collections::HashMap;
+
+use axbridge_domain::{
+    account::AccountId,
+    binding::{Mode, Shape, SubId},
+    city::CityCode,
+    inventory::NumberState,
+    phone::PhoneNumber,
+    pool::{PoolNo, PoolRules},
+    route::{Route, Selector},
+    route_table::{Load, RouteStanding},
+    time::Timestamp,
+};
+use deadpool_postgres::Transaction;
+use tokio_postgres::Row;
+
+use super::{
+    fault::Fault,
+    rows::{
+        account_column, city_of, column, load_of, number_column, number_of, party_of, pool_of,
+        sub_id_of, unreadable,
+    },
+};
+use crate::{
+    error::{NumberRefusal, StoreError},
+    store::StoreOptions,
+};
+
+/// Joins to a number `n` its live bindings `l` at the moment `$2`: the counts of its row, less
+/// what expired since the last sweep. Where nothing can have expired, no binding is read.
+pub(super) const LIVE_LOAD: &str = "CROSS JOIN LATERAL (
+     SELECT (n.ax - count(*) FILTER (WHERE d.any_caller))::int4 AS ax,
+            (n.axb - count(*) FILTER (WHERE NOT d.any_caller))::int4 AS axb,
+            (n.ax_exclusive
+                - count(*) FILTER (WHERE d.any_caller AND d.exclusive))::int4 AS ax_exclusive,
+            (n.axb_exclusive
+                - count(*) FILTER (WHERE NOT d.any_caller AND d.exclusive))::int4 AS axb_exclusive
+       FROM binding d
+      WHERE d.account = n.account AND d.x = n.x AND d.counted AND d.expires_at <= $2
+        AND n.settle_at <= $2) l";
+
+/// Columns of a number `n` and its load `l`.
+pub(super) const NUMBER_COLUMNS: &str =
+    "n.x, n.pool, n.city, n.state, l.ax, l.axb, l.ax_exclusive, l.axb_exclusive";
+
+/// A number as it was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NumberSeen {
+    pub(super) x: PhoneNumber,
+    pub(super) pool: PoolNo,
+    pub(super) city: Option<CityCode>,
+    pub(super) state: NumberState,
+    pub(super) load: Load,
+}
+
+impl NumberSeen {
+    /// Reads [`NUMBER_COLUMNS`].
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            x: number_of(column(row, "x")?)?,
+            pool: pool_of(column(row, "pool")?)?,
+            city: city_of(column(row, "city")?),
+            state: state_of(column(row, "state")?)?,
+            load: load_of(row)?,
+        })
+    }
+}
+
+pub(super) fn state_of(code: i16) -> Result<NumberState, StoreError> {
+    NumberState::from_code(code.into()).ok_or_else(|| unreadable("a number's state"))
+}
+
+/// A standing from columns `selector`, `callee`, `sub_id` and `live_until`.
+pub(super) fn standing_from(
+    row: &Row,
+    now: Timestamp,
+    remember_ms: i64,
+) -> Result<(Selector, RouteStanding), StoreError> {
+    let selector: &[u8] = column(row, "selector")?;
+    let selector = selector
+        .try_into()
+        .ok()
+        .and_then(Selector::from_bytes)
+        .ok_or_else(|| unreadable("a route's selector"))?;
+    let callee = party_of(column(row, "callee")?)?;
+    let sub_id: SubId = sub_id_of(column(row, "sub_id")?)?;
+    let at = Timestamp::from_unix_ms(column(row, "live_until")?);
+    let standing = if now < at {
+        RouteStanding::Live { sub_id, callee }
+    } else if at.plus_ms(remember_ms) <= now {
+        RouteStanding::Free
+    } else {
+        RouteStanding::Ended { sub_id, callee, at }
+    };
+    Ok((selector, standing))
+}
+
+/// What a batch knows: what it read, and what it decided since.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    numbers: HashMap<PhoneNumber, NumberSeen>,
+    routes: HashMap<(PhoneNumber, Selector), RouteStanding>,
+    claimed: HashMap<(PhoneNumber, Selector), RouteStanding>,
+    added: HashMap<PhoneNumber, Load>,
+}
+
+impl Seen {
+    /// Reads how `wanted` numbers and routes stand, each number once and each route once.
+    pub(super) async fn look(
+        &mut self,
+        transaction: &Transaction<'_>,
+        account: AccountId,
+        wanted: &[Route],
+        now: Timestamp,
+        options: &StoreOptions,
+    ) -> Result<(), Fault> {
+        let mut numbers: Vec<i64> = wanted.iter().map(|route| number_column(route.x)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let xs: Vec<i64> = wanted.iter().map(|route| number_column(route.x)).collect();
+        let selectors: Vec<Vec<u8>> = wanted
+            .iter()
+            .map(|route| route.selector.to_bytes().to_vec())
+            .collect();
+        let number_sql = transaction
+            .prepare_cached(&format!(
+                "SELECT {NUMBER_COLUMNS} FROM unnest($3::int8[]) q (x)
+                 JOIN number n ON n.account = $1 AND n.x = q.x {LIVE_LOAD}"
+            ))
+            .await?;
+        let route_sql = transaction
+            .prepare_cached(
+                "SELECT r.x, r.selector, r.callee, r.sub_id, r.live_until
+                 FROM unnest($2::int8[], $3::bytea[]) q (x, selector)
+                 JOIN route r ON r.account = $1 AND r.selector = q.selector AND r.x = q.x",
+            )
+            .await?;
+        let account = account_column(account);
+        let moment = now.unix_ms();
+        let number_values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+            [&account, &moment, &numbers];
+        let route_values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+            [&account, &xs, &selectors];
+        let (number_rows, route_rows) = tokio::try_join!(
+            transaction.query(&number_sql, &number_values),
+            transaction.query(&route_sql, &route_values),
+        )?;
+        for row in &number_rows {
+            let number = NumberSeen::read(row)?;
+            self.numbers.insert(number.x, number);
+        }
+        for row in &route_rows {
+            let x = number_of(column(row, "x")?)?;
+            let (selector, standing) = standing_from(row, now, options.remember_ms)?;
+            self.routes.insert((x, selector), standing);
+        }
+        Ok(())
+    }
+
+    /// A number that was read.
+    pub(super) fn number(&self, x: PhoneNumber) -> Option<&NumberSeen> {
+        self.numbers.get(&x)
+    }
+
+    /// The live bindings of a number that was read, the batch's own included.
+    pub(super) fn load(&self, number: &NumberSeen) -> Load {
+        self.added
+            .get(&number.x)
+            .map_or(number.load, |added| sum(number.load, *added))
+    }
+
+    /// How a route stands that was read, the batch's own claims included.
+    pub(super) fn stand(&self, route: &Route) -> RouteStanding {
+        self.stand_over(route, || {
+            self.routes
+                .get(&(route.x, route.selector))
+                .copied()
+                .unwrap_or(RouteStanding::Free)
+        })
+    }
+
+    /// The same for a route that was read elsewhere.
+    pub(super) fn stand_over(
+        &self,
+        route: &Route,
+        read: impl FnOnce() -> RouteStanding,
+    ) -> RouteStanding {
+        match self.claimed.get(&(route.x, route.selector)) {
+            Some(standing) => *standing,
+            None => read(),
+        }
+    }
+
+    /// Whether the batch decided something already.
+    pub(super) fn has_claims(&self) -> bool {
+        !self.claimed.is_empty()
+    }
+
+    /// Lets later decisions of the batch see this one.
+    pub(super) fn claim(&mut self, x: PhoneNumber, shape: &Shape, exclusive: bool, sub_id: SubId) {
+        for route in shape.routes(x) {
+            self.claimed.insert(
+                (route.x, route.selector),
+                RouteStanding::Live {
+                    sub_id,
+                    callee: route.callee,
+                },
+            );
+        }
+        let own = Load::of(shape.mode(), exclusive);
+        let added = self.added.entry(x).or_default();
+        *added = sum(*added, own);
+    }
+}
+
+/// A binding that gives its routes up for a claim.
+#[derive(Clone, Copy)]
+pub(super) struct Replaced<'a> {
+    pub(super) sub_id: SubId,
+    pub(super) x: PhoneNumber,
+    pub(super) shape: &'a Shape,
+    pub(super) exclusive: bool,
+}
+
+/// A claim of one number.
+pub(super) struct Claim<'a> {
+    pub(super) x: PhoneNumber,
+    pub(super) shape: &'a Shape,
+    pub(super) exclusive: bool,
+    pub(super) rules: &'a PoolRules,
+    pub(super) replacing: Option<Replaced<'a>>,
+}
+
+impl Claim<'_> {
+    /// Whether the claim holds by what was seen; the rule is that of
+    /// [`axbridge_domain::draft::Draft::check`]. Whether the number may be given out at all is
+    /// [`given_out`]'s question.
+    ///
+    /// # Errors
+    /// The first thing in the way.
+    pub(super) fn check(&self, seen: &Seen, now: Timestamp) -> Result<(), NumberRefusal> {
+        let number = seen.number(self.x).ok_or(NumberRefusal::NotInPool)?;
+        let mut load = seen.load(number);
+        if let Some(old) = self.replacing.filter(|old| old.x == self.x) {
+            load = difference(load, Load::of(old.shape.mode(), old.exclusive));
+        }
+        if load.live() >= self.rules.bindings_per_number_max {
+            return Err(NumberRefusal::AtCap);
+        }
+        if !load.admits(self.shape.mode(), self.exclusive) {
+            return Err(NumberRefusal::KindConflict);
+        }
+        let quarantine_ms = self.rules.quarantine_min_ms.min(self.rules.quarantine_ms);
+        for route in self.shape.routes(self.x) {
+            let standing = seen.stand(&route);
+            if let RouteStanding::Live { sub_id, .. } = standing {
+                if self.replacing.is_some_and(|old| old.sub_id == sub_id) {
+                    continue;
+                }
+                return Err(NumberRefusal::Conflict {
+                    by: sub_id,
+                    by_ax: route.selector == Selector::Any,
+                });
+            }
+            if !standing.may_be_claimed(route.callee, now, quarantine_ms) {
+                return Err(NumberRefusal::Quarantined);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a number may be given out to bindings of a pool.
+///
+/// # Errors
+/// `NotInPool` or `Disabled`.
+pub(super) fn given_out(number: Option<&NumberSeen>, pool: PoolNo) -> Result<(), NumberRefusal> {
+    match number {
+        Some(number) if number.pool == pool && number.state == NumberState::Enabled => Ok(()),
+        Some(number) if number.pool == pool && number.state != NumberState::Deregistered => {
+            Err(NumberRefusal::Disabled)
+        }
+        _ => Err(NumberRefusal::NotInPool),
+    }
+}
+
+/// What a binding adds to the load of its number.
+pub(super) fn any_caller(mode: Mode) -> bool {
+    Load::of(mode, false).ax > 0
+}
+
+fn sum(one: Load, other: Load) -> Load {
+    Load {
+        ax: one.ax + other.ax,
+        axb: one.axb + other.axb,
+        ax_exclusive: one.ax_exclusive + other.ax_exclusive,
+        axb_exclusive: one.axb_exclusive + other.axb_exclusive,
+    }
+}
+
+fn difference(one: Load, other: Load) -> Load {
+    Load {
+        ax: one.ax.saturating_sub(other.ax),
+        axb: one.axb.saturating_sub(other.axb),
+        ax_exclusive: one.ax_exclusive.saturating_sub(other.ax_exclusive),
+        axb_exclusive: one.axb_exclusive.saturating_sub(other.axb_exclusive),
+    }
+}
+
+/// Locks numbers for claims and releases, in the order that everybody keeps.
+pub(super) async fn lock_numbers(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    numbers: &[PhoneNumber],
+) -> Result<(), Fault> {
+    let statement = transaction
+        .prepare_cached(
+            "SELECT x FROM number WHERE account = $1 AND x = ANY ($2) ORDER BY x FOR UPDATE",
+        )
+        .await?;
+    let mut xs: Vec<i64> = numbers.iter().map(|x| number_column(*x)).collect();
+    xs.sort_unstable();
+    xs.dedup();
+    transaction
+        .query(&statement, &[&account_column(account), &xs])
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,477 @@
+//! Which numbers the binds of a batch are to claim: the four steps of
+//! [`axbridge_domain::selection`], with the looking done for the whole batch at once.
+//!
+//! A pick is only a wish until its claim holds under the number's lock. A refusal is final, so it
+//! is only given when nothing that this batch merely wishes for stood in the way, and when one
+//! single look at all numbers of the request shows none that would do.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::ControlFlow,
+};
+
+use axbridge_domain::{
+    account::AccountId,
+    binding::SubId,
+    city_order::Tier,
+    draws::Draws,
+    phone::PhoneNumber,
+    pool::{Policy, PoolNo},
+    route::Route,
+    selection::{Candidate, Wanted, draw, pick},
+    time::Timestamp,
+};
+use deadpool_postgres::Transaction;
+
+use super::{
+    core::Core,
+    fault::Fault,
+    look::{Claim, Seen, given_out},
+    rows::{account_column, b_key_column, city_column, column, number_of, pool_column, pool_of},
+    walk::{Walk, judge_seen, tally},
+    worker::Job,
+};
+use crate::{
+    error::{BindRefusal, NumberRefusal},
+    model::{Bound, Placement},
+};
+
+/// A number that a job is to claim.
+pub(super) struct Pick {
+    pub(super) job: usize,
+    pub(super) x: PhoneNumber,
+}
+
+/// Where a job's search stands.
+struct Search {
+    job: usize,
+    /// Which quarantine and which place: see [`place_at`].
+    step: usize,
+    draws: Draws,
+    named: Option<PhoneNumber>,
+    last: Option<PhoneNumber>,
+    drawn: Vec<PhoneNumber>,
+}
+
+enum Decision {
+    Pick(PhoneNumber),
+    /// Nothing at this place.
+    NextPlace,
+    /// Nothing to be had by name.
+    Refuse(NumberRefusal),
+}
+
+struct Round<'a> {
+    core: &'a Core,
+    transaction: &'a Transaction<'a>,
+    account: AccountId,
+    now: Timestamp,
+    live: u64,
+    seen: Seen,
+    lengths: HashMap<(PoolNo, i16), usize>,
+    picks: Vec<Pick>,
+}
+
+/// Chooses numbers for the jobs that have no answer yet; answers refusals and dry runs. Jobs with
+/// neither a pick nor an answer are to come again in the next batch. `live` is the account's count
+/// of live bindings, where a quota asks for it.
+pub(super) async fn select(
+    core: &Core,
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    now: Timestamp,
+    jobs: &mut [Job],
+    live: u64,
+) -> Result<Vec<Pick>, Fault> {
+    let mut round = Round {
+        core,
+        transaction,
+        account,
+        now,
+        live,
+        seen: Seen::default(),
+        lengths: HashMap::new(),
+        picks: Vec::new(),
+    };
+    let mut open = begin(jobs);
+    round.find_last_numbers(jobs, &mut open).await?;
+    while !open.is_empty() {
+        round.draw_all(jobs, &mut open).await?;
+        round.look_at_all(jobs, &open).await?;
+        let mut still_open = Vec::new();
+        for mut search in open {
+            if round.is_over_quota(jobs, search.job) {
+                continue;
+            }
+            let job = &jobs[search.job];
+            match round.decide(job, &mut search).await? {
+                Decision::Pick(x) => round.take(jobs, search.job, x),
+                Decision::Refuse(refusal) => round.refuse(jobs, search.job, refusal),
+                Decision::NextPlace => {
+                    search.step += 1;
+                    if place_at(&job.wanted, search.step).is_some() {
+                        still_open.push(search);
+                    } else {
+                        round.exhausted(jobs, search.job).await?;
+                    }
+                }
+            }
+        }
+        open = still_open;
+    }
+    Ok(round.picks)
+}
+
+/// The searches of a batch. Of two requests with the same key only the first takes part: the
+/// other will find its answer.
+fn begin(jobs: &[Job]) -> Vec<Search> {
+    let mut keys = HashSet::new();
+    let mut open = Vec::new();
+    for (index, job) in jobs.iter().enumerate() {
+        if job.is_answered() {
+            continue;
+        }
+        if let Some(key) = job.idempotency() {
+            if !keys.insert((key.action, &key.key)) {
+                continue;
+            }
+        }
+        open.push(Search {
+            job: index,
+            step: 0,
+            draws: Draws::from_seed(job.command.seed.wrapping_add(u64::from(job.tries))),
+            named: match job.command.placement {
+                Placement::Named(x) => Some(x),
+                Placement::Select { .. } => None,
+            },
+            last: None,
+            drawn: Vec::new(),
+        });
+    }
+    open
+}
+
+/// The quarantine and the place of a step: all places under the full quarantine, then all under
+/// the shortest.
+fn place_at(wanted: &Wanted, step: usize) -> Option<(i64, Tier)> {
+    let [full, shortest] = wanted.quarantines_ms();
+    let places = wanted.tiers.len();
+    if let Some(tier) = wanted.tiers.get(step) {
+        return Some((full, *tier));
+    }
+    let tier = wanted.tiers.get(step.checked_sub(places)?)?;
+    (shortest < full).then_some((shortest, *tier))
+}
+
+impl Round<'_> {
+    async fn find_last_numbers(&self, jobs: &[Job], open: &mut [Search]) -> Result<(), Fault> {
+        let (mut places, mut a_keys, mut b_keys) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, search) in open.iter().enumerate() {
+            let wanted = &jobs[search.job].wanted;
+            if search.named.is_none() && wanted.rules.policy != Policy::Random {
+                places.push(i32::try_from(place).unwrap_or(i32::MAX));
+                a_keys.push(wanted.shape.a().as_bytes().to_vec());
+                b_keys.push(b_key_column(&wanted.shape));
+            }
+        }
+        if places.is_empty() {
+            return Ok(());
+        }
+        let statement = self
+            .transaction
+            .prepare_cached(
+                "SELECT q.place, b.x
+                 FROM unnest($2::int4[], $3::bytea[], $4::bytea[]) q (place, a, b)
+                 CROSS JOIN LATERAL (SELECT c.x, c.until FROM (
+                     (SELECT d.x, d.claim_no, coalesce(d.ended_at, d.expires_at) AS until
+                        FROM binding d
+                       WHERE d.account = $1 AND d.a_key = q.a AND d.b_key = q.b
+                       ORDER BY d.claim_no DESC LIMIT 1)
+                     UNION ALL
+                     (SELECT d.x, d.claim_no, coalesce(d.ended_at, d.expires_at) AS until
+                        FROM binding d
+                       WHERE d.account = $1 AND d.a_key = q.b AND d.b_key = q.a
+                       ORDER BY d.claim_no DESC LIMIT 1)
+                 ) c ORDER BY c.claim_no DESC LIMIT 1) b
+                 WHERE b.until > $5",
+            )
+            .await?;
+        let remembered = self.now.plus_ms(-self.core.options.remember_ms).unix_ms();
+        let account = account_column(self.account);
+        let rows = self
+            .transaction
+            .query(
+                &statement,
+                &[&account, &places, &a_keys, &b_keys, &remembered],
+            )
+            .await?;
+        for row in rows {
+            let place: i32 = column(&row, "place")?;
+            let x = number_of(column(&row, "x")?)?;
+            if let Some(search) = usize::try_from(place).ok().and_then(|at| open.get_mut(at)) {
+                search.last = Some(x);
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws candidates at each search's place.
+    async fn draw_all(&mut self, jobs: &[Job], open: &mut [Search]) -> Result<(), Fault> {
+        self.measure(jobs, open).await?;
+        let (mut places, mut pools, mut cities, mut ords) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (place, search) in open.iter_mut().enumerate() {
+            search.drawn.clear();
+            let wanted = &jobs[search.job].wanted;
+            let Some((_, tier)) = place_at(wanted, search.step) else {
+                continue;
+            };
+            let city = city_column(tier.city());
+            let length = self.length(wanted.pool, city);
+            for ord in draw(wanted.rules.policy, length, &mut search.draws) {
+                places.push(i32::try_from(place).unwrap_or(i32::MAX));
+                pools.push(pool_column(wanted.pool));
+                cities.push(city);
+                ords.push(i64::try_from(ord).unwrap_or(i64::MAX));
+            }
+        }
+        if places.is_empty() {
+            return Ok(());
+        }
+        let statement = self
+            .transaction
+            .prepare_cached(
+                "SELECT q.place, p.x
+                 FROM unnest($2::int4[], $3::int8[], $4::int2[], $5::int8[])
+                     WITH ORDINALITY q (place, pool, city, ord, turn)
+                 JOIN number_place p
+                     ON p.account = $1 AND p.pool = q.pool AND p.city = q.city AND p.ord = q.ord
+                 ORDER BY q.turn",
+            )
+            .await?;
+        let account = account_column(self.account);
+        let rows = self
+            .transaction
+            .query(&statement, &[&account, &places, &pools, &cities, &ords])
+            .await?;
+        for row in rows {
+            let place: i32 = column(&row, "place")?;
+            let x = number_of(column(&row, "x")?)?;
+            if let Some(search) = usize::try_from(place).ok().and_then(|at| open.get_mut(at)) {
+                search.drawn.push(x);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads how long the lists are that candidates are to be drawn from.
+    async fn measure(&mut self, jobs: &[Job], open: &[Search]) -> Result<(), Fault> {
+        let (mut pools, mut cities) = (Vec::new(), Vec::new());
+        for search in open {
+            let wanted = &jobs[search.job].wanted;
+            if let Some((_, tier)) = place_at(wanted, search.step) {
+                let city = city_column(tier.city());
+                if self.lengths.insert((wanted.pool, city), 0).is_none() {
+                    pools.push(pool_column(wanted.pool));
+                    cities.push(city);
+                }
+            }
+        }
+        if pools.is_empty() {
+            return Ok(());
+        }
+        let statement = self
+            .transaction
+            .prepare_cached(
+                "SELECT l.pool, l.city, l.length FROM unnest($2::int8[], $3::int2[]) q (pool, city)
+                 JOIN number_list l
+                     ON l.account = $1 AND l.pool = q.pool AND l.city = q.city",
+            )
+            .await?;
+        let account = account_column(self.account);
+        let rows = self
+            .transaction
+            .query(&statement, &[&account, &pools, &cities])
+            .await?;
+        for row in rows {
+            let pool = pool_of(column(&row, "pool")?)?;
+            let length: i64 = column(&row, "length")?;
+            let length = usize::try_from(length).unwrap_or(0);
+            self.lengths.insert((pool, column(&row, "city")?), length);
+        }
+        Ok(())
+    }
+
+    fn length(&self, pool: PoolNo, city: i16) -> usize {
+        self.lengths.get(&(pool, city)).copied().unwrap_or(0)
+    }
+
+    async fn look_at_all(&mut self, jobs: &[Job], open: &[Search]) -> Result<(), Fault> {
+        let mut asked = HashSet::new();
+        let mut routes: Vec<Route> = Vec::new();
+        for search in open {
+            let candidates = search.drawn.iter().chain(&search.named).chain(&search.last);
+            for x in candidates {
+                for route in jobs[search.job].wanted.shape.routes(*x) {
+                    if asked.insert((route.x, route.selector)) {
+                        routes.push(route);
+                    }
+                }
+            }
+        }
+        if routes.is_empty() {
+            return Ok(());
+        }
+        let options = &self.core.options;
+        self.seen
+            .look(self.transaction, self.account, &routes, self.now, options)
+            .await
+    }
+
+    /// Answers a job whose account has no room; true as well when it must wait to see whether the
+    /// others of the batch take the room.
+    fn is_over_quota(&self, jobs: &mut [Job], job: usize) -> bool {
+        let Some(max) = jobs[job].command.live_bindings_max else {
+            return false;
+        };
+        if self.live >= max {
+            jobs[job].answer(Ok(Err(BindRefusal::LiveBindingQuota)));
+        }
+        self.live + self.picks.len() as u64 >= max
+    }
+
+    async fn decide(&self, job: &Job, search: &mut Search) -> Result<Decision, Fault> {
+        let wanted = &job.wanted;
+        if let Some(x) = search.named {
+            let claim = Claim {
+                x,
+                shape: &wanted.shape,
+                exclusive: wanted.exclusive,
+                rules: &wanted.rules,
+                replacing: None,
+            };
+            let verdict = given_out(self.seen.number(x), wanted.pool)
+                .and_then(|()| claim.check(&self.seen, self.now));
+            return Ok(match verdict {
+                Ok(()) => Decision::Pick(x),
+                Err(refusal) => Decision::Refuse(refusal),
+            });
+        }
+        let Some((quarantine_ms, tier)) = place_at(wanted, search.step) else {
+            return Ok(Decision::NextPlace);
+        };
+        let judge = |x: PhoneNumber| -> Option<Candidate> {
+            let number = self.seen.number(x)?;
+            let stand = |route: &Route| self.seen.stand(route);
+            judge_seen(wanted, number, &self.seen, stand, self.now, quarantine_ms).ok()
+        };
+        let here = |x: &PhoneNumber| {
+            self.seen.number(*x).is_some_and(|number| {
+                number.pool == wanted.pool
+                    && tier.city().is_none_or(|city| number.city == Some(city))
+            })
+        };
+        if let Some(last) = search.last.filter(here).and_then(judge) {
+            return Ok(Decision::Pick(last.x));
+        }
+        let drawn = search.drawn.iter().filter_map(|x| judge(*x));
+        if let Some(best) = pick(wanted.rules.policy, drawn) {
+            return Ok(Decision::Pick(best.x));
+        }
+        if self.length(wanted.pool, city_column(tier.city())) == 0 {
+            return Ok(Decision::NextPlace);
+        }
+        let found = self
+            .scan(wanted, tier, quarantine_ms, &mut search.draws)
+            .await?;
+        Ok(found.map_or(Decision::NextPlace, |best| Decision::Pick(best.x)))
+    }
+
+    /// Looks at every number of a place.
+    async fn scan(
+        &self,
+        wanted: &Wanted,
+        tier: Tier,
+        quarantine_ms: i64,
+        draws: &mut Draws,
+    ) -> Result<Option<Candidate>, Fault> {
+        let policy = wanted.rules.policy;
+        let mut eligible: Vec<Candidate> = Vec::new();
+        let walk = Walk {
+            transaction: self.transaction,
+            account: self.account,
+            now: self.now,
+            remember_ms: self.core.options.remember_ms,
+            seen: &self.seen,
+            wanted,
+            quarantine_ms,
+        };
+        walk.over(&[city_column(tier.city())], |_, verdict| {
+            let Ok(next) = verdict else {
+                return ControlFlow::Continue(());
+            };
+            let unused = next.last_used.is_none();
+            eligible.push(next);
+            match policy {
+                Policy::Pack => ControlFlow::Break(()),
+                Policy::Protect if unused => ControlFlow::Break(()),
+                Policy::Random => ControlFlow::Continue(()),
+                Policy::Protect | Policy::Spread => {
+                    // Only the best so far is of interest.
+                    if let Some(best) = pick(policy, eligible.drain(..)) {
+                        eligible.push(best);
+                    }
+                    ControlFlow::Continue(())
+                }
+            }
+        })
+        .await?;
+        Ok(match policy {
+            Policy::Random => eligible.get(draws.below(eligible.len())).copied(),
+            _ => pick(policy, eligible),
+        })
+    }
+
+    fn take(&mut self, jobs: &mut [Job], job: usize, x: PhoneNumber) {
+        if jobs[job].command.dry_run {
+            jobs[job].answer(Ok(Ok(Bound::WouldBind(x))));
+            return;
+        }
+        let wanted = &jobs[job].wanted;
+        let wish = SubId::new(self.now, x, jobs[job].command.nonce);
+        self.seen.claim(x, &wanted.shape, wanted.exclusive, wish);
+        self.picks.push(Pick { job, x });
+    }
+
+    /// Answers a refusal of a named number, unless it may come from a mere wish of this batch.
+    fn refuse(&self, jobs: &mut [Job], job: usize, refusal: NumberRefusal) {
+        let by_others = matches!(
+            refusal,
+            NumberRefusal::Conflict { .. } | NumberRefusal::AtCap | NumberRefusal::KindConflict
+        );
+        if !(by_others && self.seen.has_claims()) {
+            jobs[job].answer(Ok(Err(BindRefusal::Number(refusal))));
+        }
+    }
+
+    /// No place had a number: refuses, unless that may change with this very batch.
+    async fn exhausted(&self, jobs: &mut [Job], job: usize) -> Result<(), Fault> {
+        if self.seen.has_claims() {
+            return Ok(());
+        }
+        let refusal = tally(
+            self.transaction,
+            self.account,
+            &jobs[job].wanted,
+            self.now,
+            self.core.options.remember_ms,
+        )
+        .await?;
+        if refusal.places.iter().any(|(_, tally)| tally.eligible > 0) {
+            jobs[job].tries += 1;
+        } else {
+            jobs[job].answer(Ok(Err(BindRefusal::NoneEligible(refusal))));
+        }
+        Ok(())
+    }
+}
