@@ -53,7 +53,7 @@ async fn a_retry_gets_the_answer_of_the_first(world: &mut World) {
 }
 
 async fn a_retry_gets_the_first_answer_whatever_came_after(world: &mut World) {
-    world.stock(2).await;
+    world.stock(4).await;
     let first = world.bound(keyed(world, "k", 1), at(0)).await;
     let replayed = Ok(Bound::Replayed(first.clone()));
     let changes = [
