@@ -355,3 +355,6 @@ pub(crate) fn unfit(name: &str, why: &dyn std::fmt::Display) -> ApiError {
         .with_argument(name)
         .with_detail(why.to_string())
 }
+
+#[cfg(test)]
+mod tests;

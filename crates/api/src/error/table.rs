@@ -217,14 +217,14 @@ error_table! {
         "The system has failed.",
         "Not answered: InternalError stands for it.",
         "See InternalError.";
-    Business 200 UnauthenticatedRequest:
+    Business 200 UnauthenticatedRequest reserved:
         "The caller belongs to no account.",
-        "The access key is valid and its account is gone.",
-        "Ask the operator for a key of a live account.";
-    Business 200 IllegalArgument:
+        "Not answered: InvalidAccessKey stands for it.",
+        "See InvalidAccessKey.";
+    Business 200 IllegalArgument reserved:
         "The argument is illegal.",
-        "Parameters that are each well formed do not go together, such as A and B being one number.",
-        "Do what the sentence that follows says.";
+        "Not answered: InvalidParameter stands for it.",
+        "See InvalidParameter.";
     Business 200 IllegalPhoneNoX:
         "The privacy number X is illegal.",
         "X is not a number of this pool.",
@@ -265,14 +265,14 @@ error_table! {
         "The carrier does not support the operation.",
         "Not answered in this version.",
         "Nothing: the name is kept for carrier back ends.";
-    Business 200 AccountFrozen:
+    Business 200 AccountFrozen reserved:
         "The account is frozen.",
-        "The operator has frozen the account.",
-        "Ask the operator.";
-    Business 200 AccountSubServiceException:
+        "Not answered in this version.",
+        "Nothing: the name is kept for freezing accounts.";
+    Business 200 AccountSubServiceException reserved:
         "The sub-service of the account is not open.",
-        "The account or the pool does not serve this binding mode.",
-        "Use a pool made for this mode, or ask the operator.";
+        "Not answered: InvalidParameter, which then names NumberPoolNo, stands for it.",
+        "Use a pool made for this binding mode.";
     Business 200 NumberNotEnough:
         "There are not enough numbers.",
         "No eligible number is left in the wanted city and the cities to fall back to.",
@@ -301,10 +301,10 @@ error_table! {
         "The extension is occupied.",
         "Not answered in this version.",
         "Nothing: the name is kept for AXNE.";
-    Business 200 CanNotUpdate:
+    Business 200 CanNotUpdate reserved:
         "The binding cannot be updated.",
-        "The binding has ended, or its mode forbids this update.",
-        "Bind again instead.";
+        "Not answered: SubscriptionEmpty and UnsupportedOperation stand for it.",
+        "See those.";
     Business 200 CallerFrequencyLimit reserved:
         "The caller calls too often.",
         "Not answered in this version.",
@@ -337,10 +337,10 @@ error_table! {
         "Y and A are routed elsewhere already.",
         "Not answered in this version.",
         "Nothing: the name is kept for AXYB.";
-    Business 200 CanNotUsedAsPhoneNoX:
+    Business 200 CanNotUsedAsPhoneNoX reserved:
         "The number cannot be used as X.",
-        "The number's pool is of a kind that does not serve this binding mode.",
-        "Take a pool made for this mode.";
+        "Not answered: IllegalPhoneNoX stands for it.",
+        "See IllegalPhoneNoX.";
     Business 200 CanNotUsedAsPhoneNoY reserved:
         "The number cannot be used as Y.",
         "Not answered in this version.",
@@ -349,10 +349,10 @@ error_table! {
         "X and Y are the same number.",
         "Not answered in this version.",
         "Nothing: the name is kept for AXYB.";
-    Business 200 ConcurrencyConflict:
+    Business 200 ConcurrencyConflict reserved:
         "The resource is being changed by another request.",
-        "Another request changed the same binding at the same moment.",
-        "Look at the binding, then try again.";
+        "Not answered: changes of one binding wait for each other.",
+        "Nothing.";
     Business 200 DownStreamError reserved:
         "A downstream service has failed.",
         "Not answered: ServiceUnavailable stands for it.",
