@@ -15,9 +15,20 @@ use crate::output::{Output, say};
 pub(crate) struct Failure {
     what: String,
     hint: Option<String>,
-    /// The API's error code, when the API refused.
-    refusal: Option<String>,
+    /// What the API said, when it was the API that refused.
+    refusal: Option<Box<Refusal>>,
     code: u8,
+}
+
+/// An error as the API answered it.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// Its code.
+    pub(crate) code: String,
+    /// Its message.
+    pub(crate) message: String,
+    /// By which the server's log knows the request.
+    pub(crate) request_id: String,
 }
 
 impl Failure {
@@ -46,10 +57,10 @@ impl Failure {
         self
     }
 
-    /// Adds the error code that the API answered.
+    /// Adds what the API answered.
     #[must_use]
-    pub(crate) fn refusal(mut self, code: Option<&str>) -> Self {
-        self.refusal = code.map(str::to_owned);
+    pub(crate) fn refused(mut self, refusal: Refusal) -> Self {
+        self.refusal = Some(Box::new(refusal));
         self
     }
 
@@ -67,8 +78,19 @@ impl Failure {
     /// exit code.
     pub(crate) fn report(&self, output: Output) -> ExitCode {
         if output.is_json() {
-            let code = self.refusal.as_deref().unwrap_or("CommandFailed");
-            let error = json!({"Code": code, "Message": self.what, "Hint": self.hint});
+            let error = match &self.refusal {
+                Some(refusal) => json!({
+                    "Code": refusal.code,
+                    "Message": refusal.message,
+                    "RequestId": refusal.request_id,
+                    "Hint": self.hint,
+                }),
+                None => json!({
+                    "Code": "CommandFailed",
+                    "Message": self.what,
+                    "Hint": self.hint,
+                }),
+            };
             say(&json!({"Error": error}).to_string());
         }
         let mut to = std::io::stderr().lock();

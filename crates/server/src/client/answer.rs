@@ -4,7 +4,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Target;
-use crate::failure::Failure;
+use crate::failure::{Failure, Refusal};
 
 /// Bytes of an answer that are read at the most.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -79,36 +79,49 @@ impl CallError {
             }
         }
     }
-
-    /// The error code, when the server refused.
-    pub(crate) fn code(&self) -> Option<&str> {
-        match self {
-            Self::Refused { code, .. } => Some(code),
-            _ => None,
-        }
-    }
 }
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
-        let failure = Failure::new(error.to_string()).refusal(error.code());
-        let hint = match &error {
-            CallError::Unreachable { .. } => {
+        let failure = Failure::new(error.to_string());
+        match error {
+            CallError::Unreachable { .. } => failure.hint(
                 "is the server running? `axbridge serve` starts one, --endpoint or --data name \
-                 another"
+                 another",
+            ),
+            CallError::Foreign { .. } => {
+                failure.hint("check the endpoint; it is the API's, not the operator's")
             }
-            CallError::Foreign { .. } => "check the endpoint; it is the API's, not the operator's",
-            CallError::Refused { code, .. } => match code.as_str() {
-                "SignatureDoesNotMatch" => "check the secret of the access key",
-                "InvalidAccessKey" => {
-                    "the server does not know this key; `axbridge key list` shows its keys"
+            CallError::Refused {
+                code,
+                message,
+                request_id,
+            } => {
+                let hint = hint_for(&code);
+                let failure = failure.refused(Refusal {
+                    code,
+                    message,
+                    request_id,
+                });
+                match hint {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
                 }
-                "InvalidTimestamp" => "check this machine's clock",
-                "AccessDenied" => "this needs an operator key",
-                _ => return failure,
-            },
-        };
-        failure.hint(hint)
+            }
+        }
+    }
+}
+
+/// What to do about a refusal that its message does not say.
+fn hint_for(code: &str) -> Option<&'static str> {
+    match code {
+        "SignatureDoesNotMatch" => Some("check the secret of the access key"),
+        "InvalidAccessKey" => {
+            Some("the server does not know this key; `axbridge key list` shows its keys")
+        }
+        "InvalidTimestamp" => Some("check this machine's clock"),
+        "AccessDenied" => Some("this needs an operator key"),
+        _ => None,
     }
 }
 
@@ -168,7 +181,6 @@ mod tests {
         let body = json!({"ResponseMetadata": {
             "RequestId": "r", "Error": {"Code": "NumberNotEnough", "Message": "none"}}});
         let refused = Answer { body }.result().expect_err("refused");
-        assert_eq!(refused.code(), Some("NumberNotEnough"));
         assert!(!refused.is_passing());
         assert_eq!(refused.to_string(), "NumberNotEnough: none (request r)");
     }

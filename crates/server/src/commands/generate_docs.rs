@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use axbridge_api::docs;
+
 use crate::cli::GenerateDocs;
 use crate::config::settings_page;
 use crate::failure::{Failure, about};
@@ -25,8 +27,13 @@ pub(crate) fn run(docs: &GenerateDocs) -> Result<(), Failure> {
 }
 
 /// File names and texts.
-fn pages() -> Vec<(String, String)> {
-    vec![("settings.md".to_owned(), settings_page())]
+fn pages() -> [(&'static str, String); 4] {
+    [
+        ("actions.md", docs::actions_page()),
+        ("errors.md", docs::errors_page()),
+        ("settings.md", settings_page()),
+        ("openapi.json", docs::openapi_json()),
+    ]
 }
 
 fn check(path: &Path, text: &str) -> Result<(), Failure> {

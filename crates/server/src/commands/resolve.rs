@@ -3,9 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::cli::{Explain, Resolve};
-use crate::client::Client;
+use crate::client::{Client, unix_now_s};
 use crate::failure::Failure;
 use crate::output::{Output, fields, list, table, text};
+
+/// How long the bind that is explained would live, which it must say and nothing
+/// depends on.
+const LIFE_S: i64 = 3600;
 
 /// Asks where a call would go.
 pub(crate) async fn resolve(
@@ -36,6 +40,7 @@ pub(crate) async fn explain(
         "CityCode": explain.city,
         "CityCodeByPhoneNo": explain.city_by,
         "DegradeCityList": explain.degrade,
+        "ExpireTime": unix_now_s() + LIFE_S,
     });
     let found: Value = client.call("ExplainSelection", &parameters).await?;
     output.show(&found, standing);

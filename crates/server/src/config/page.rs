@@ -4,9 +4,12 @@ use std::fmt::Write as _;
 
 use super::DEFAULTS;
 
+const HEAD: &str = "<!-- Made by `axbridge generate-docs` from config.default.toml; changes here \
+    are lost. -->\n\n# Settings\n\n";
+
 /// The page `settings.md`.
 pub(crate) fn settings_page() -> String {
-    let mut page = String::from("# Settings\n\nGenerated from the program; do not edit.\n\n");
+    let mut page = String::from(HEAD);
     let mut comment: Vec<&str> = Vec::new();
     let mut section = "";
     for line in DEFAULTS.lines() {

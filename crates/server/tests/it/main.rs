@@ -1,0 +1,11 @@
+//! The real program, run as its users run it: processes, ports, files, signals.
+
+mod client_errors;
+mod commands;
+mod demo;
+mod doctor;
+mod import;
+mod program;
+mod serve;
+mod settings;
+mod tls;
