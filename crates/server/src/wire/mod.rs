@@ -2,6 +2,7 @@
 
 mod gateway;
 mod http;
+mod keys;
 mod open;
 
 use std::future::Future;
@@ -18,8 +19,9 @@ use crate::failure::Failure;
 use crate::operator_file::{self, OperatorFile};
 use http::Listener;
 pub(crate) use http::{Cutter, check_certificate};
+pub(crate) use keys::Keys;
 use open::prepare_data;
-pub(crate) use open::{keys_of, location_of, numbering_of, services_of};
+pub(crate) use open::{location_of, numbering_of, services_of};
 
 /// A running server.
 pub(crate) struct Running {

@@ -9,10 +9,10 @@ use axbridge_app::model::{AccessKey, Role};
 use axbridge_app::{App, AppError, AppSettings};
 use axbridge_domain::numbering::Numbering;
 use axbridge_domain::phone::ServiceNumbers;
-use axbridge_store::error::OpenError;
-use axbridge_store::keyring::Keyring;
+use axbridge_store::error::{OpenError, StoreError};
 use axbridge_store::{Location, StoreOptions};
 
+use super::keys::{self, Keys};
 use crate::config::{self, Settings};
 use crate::failure::{Failure, about};
 use crate::operator_file;
@@ -37,9 +37,10 @@ pub(crate) fn location_of(store: &config::Store) -> Location {
 
 /// Opens the application.
 pub(super) async fn open(settings: &Settings) -> Result<Arc<App>, Failure> {
+    let (keyring, new_keys) = Keys::find(&settings.store)?.split();
     let app_settings = AppSettings {
         location: location_of(&settings.store),
-        keys: Arc::new(keys_of(&settings.store)?),
+        keys: Arc::new(keyring),
         store: StoreOptions {
             remember_ms: settings.store.remember_ms(),
             idempotency_ms: settings.store.idempotency_ms(),
@@ -52,20 +53,17 @@ pub(super) async fn open(settings: &Settings) -> Result<Arc<App>, Failure> {
         default_terms: settings.accounts.terms(),
         clock: Clock::system(),
     };
-    App::open(app_settings).await.map_err(open_failure)
-}
-
-/// The keys of the data at rest: from the settings' own text, or from the key
-/// file, which the first start makes.
-pub(crate) fn keys_of(store: &config::Store) -> Result<Keyring, Failure> {
-    if store.keys.is_empty() {
-        let path = store.key_file();
-        return Keyring::load_or_create(&path).map_err(open_failure);
+    let opened = App::open(app_settings).await;
+    let app = match (opened, &new_keys) {
+        (Err(OpenError::Store(StoreError::Unreadable(_))), Some(_)) => {
+            return Err(keys::lost(&settings.store.key_file()));
+        }
+        (opened, _) => opened.map_err(open_failure)?,
+    };
+    if let Some(text) = new_keys {
+        keys::keep(&text, &app, &settings.store).await?;
     }
-    Keyring::parse(&store.keys).map_err(|reason| {
-        Failure::new(format!("store.keys cannot be used: {reason}"))
-            .hint("it is the text of a key file: a line `index HEX` and a line `seal ID HEX`")
-    })
+    Ok(app)
 }
 
 /// The numbering plan: the built-in table, and the operator's over it.
@@ -110,7 +108,8 @@ pub(super) async fn operator_key(
     })
 }
 
-fn open_failure(error: OpenError) -> Failure {
+/// A store that cannot be opened.
+pub(super) fn open_failure(error: OpenError) -> Failure {
     let failure = Failure::new(format!("the store cannot be opened: {error}"));
     match error {
         OpenError::Store(_) => failure.hint("`axbridge doctor` looks at each part of it"),

@@ -88,6 +88,23 @@ fn the_first_start_tells_what_to_do_and_not_the_secret() {
 }
 
 #[test]
+fn lost_keys_are_not_replaced_by_new_ones() {
+    let server = Server::start();
+    let data = server.data();
+    let folder = server.kill();
+    let kept = std::fs::read(data.join("keys")).expect("it is there");
+    std::fs::remove_file(data.join("keys")).expect("it can be removed");
+    let mut process = Running::start(&mut Server::command(&data));
+    assert_eq!(process.ended().code(), Some(1));
+    let said = process.err();
+    assert!(said.contains("not the keys it is sealed with"), "{said}");
+    assert!(!data.join("keys").exists());
+
+    std::fs::write(data.join("keys"), kept).expect("it can be put back");
+    Server::start_in(folder).json(["key", "list"]);
+}
+
+#[test]
 fn a_restart_keeps_the_operator_key() {
     let server = Server::start();
     let before = text(&server.json(["key", "list"])["Records"][0], "AccessKeyId");

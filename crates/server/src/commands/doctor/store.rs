@@ -8,7 +8,7 @@ use axbridge_store::{Location, Store, StoreOptions, error::OpenError};
 use super::Finding;
 use super::network::Server;
 use crate::config::Settings;
-use crate::wire::{keys_of, location_of};
+use crate::wire::{Keys, location_of};
 
 const CHECK: &str = "store";
 
@@ -42,9 +42,15 @@ pub(super) async fn look(settings: &Settings, server: Option<&Server>) -> Findin
 }
 
 async fn open(settings: &Settings, location: &Location) -> Result<(), Finding> {
-    let keys = keys_of(&settings.store).map_err(|failure| Finding::of("keys", &failure))?;
+    let keys = Keys::find(&settings.store).map_err(|failure| Finding::of("keys", &failure))?;
     let now = Clock::system().now();
-    let opened = Store::open(location, Arc::new(keys), StoreOptions::default(), now).await;
+    let opened = Store::open(
+        location,
+        Arc::new(keys.keyring),
+        StoreOptions::default(),
+        now,
+    )
+    .await;
     let store = opened.map_err(|error| {
         let finding = Finding::fail(CHECK, error.to_string());
         match error {
