@@ -271,7 +271,9 @@ impl Round<'_> {
             let wanted = &jobs[search.job].wanted;
             if let Some((_, tier)) = place_at(wanted, search.step) {
                 let city = city_column(tier.city());
-                if self.lengths.insert((wanted.pool, city), 0).is_none() {
+                let list = (wanted.pool, city);
+                if !self.lengths.contains_key(&list) {
+                    self.lengths.insert(list, 0);
                     pools.push(pool_column(wanted.pool));
                     cities.push(city);
                 }

@@ -78,8 +78,8 @@ impl Walk<'_> {
         let selectors = selectors_of(&self.wanted.shape);
         // One list can be walked along its index; several are sorted first.
         let (condition, order) = match lists {
-            [_] => ("p.city = $4[1]", "p.ord"),
-            _ => ("p.city = ANY ($4)", "p.city, p.ord"),
+            [_] => ("p.city = ($4::int2[])[1]", "p.ord"),
+            _ => ("p.city = ANY ($4::int2[])", "p.city, p.ord"),
         };
         let statement = self
             .transaction
