@@ -48,6 +48,16 @@ pub(crate) fn fields(value: &Value) -> String {
     object.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// A result in full: its fields, or each of its `Records` with theirs.
+pub(crate) fn result(value: &Value) -> String {
+    if !value["Records"].is_array() {
+        return fields(value);
+    }
+    let mut blocks: Vec<String> = list(value, "Records").iter().map(fields).collect();
+    blocks.push(format!("{} of {}", blocks.len(), plain(&value["Total"])));
+    blocks.join("\n\n")
+}
+
 /// Rows of `value`'s list `Records` under the names of `columns`, aligned, with
 /// how many there are in all.
 pub(crate) fn records(value: &Value, columns: &[&str]) -> String {
@@ -71,17 +81,32 @@ pub(crate) fn table(rows: &[&Value], columns: &[&str]) -> String {
         lines.push(columns.iter().map(|it| plain(&row[*it])).collect());
     }
     let width = |column: usize| {
-        let cells = lines.iter().map(|line| line[column].chars().count());
+        let cells = lines.iter().map(|line| width_of(&line[column]));
         cells.max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let line = |cells: &Vec<String>| {
         let cells = cells.iter().zip(&widths);
-        let padded = cells.map(|(cell, width)| format!("{cell:width$}", width = *width));
+        let padded = cells.map(|(cell, width)| {
+            let space = width - width_of(cell);
+            format!("{cell}{}", " ".repeat(space))
+        });
         let line = padded.collect::<Vec<_>>().join("  ");
         line.trim_end().to_owned()
     };
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Columns that a terminal gives to a text: two to a Chinese character.
+fn width_of(text: &str) -> usize {
+    let wide = |letter: char| {
+        matches!(letter, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff00}'..='\u{ff60}' | '\u{1f300}'..='\u{1faff}' | '\u{20000}'..='\u{3fffd}')
+    };
+    text.chars()
+        .map(|letter| 1 + usize::from(wide(letter)))
+        .sum()
 }
 
 /// A list field, empty when there is none.
@@ -118,6 +143,19 @@ mod tests {
             text,
             "Name  No\na     1\nlong  -\n2 of 3; --offset shows the next"
         );
+    }
+
+    #[test]
+    fn chinese_takes_two_columns() {
+        let row = json!({"City": "北京市", "No": 1});
+        assert_eq!(table(&[&row], &["City", "No"]), "City    No\n北京市  1");
+    }
+
+    #[test]
+    fn a_result_with_records_shows_each_in_full() {
+        let value = json!({"Records": [{"A": 1}, {"A": 2}], "Total": 7});
+        assert_eq!(result(&value), "A  1\n\nA  2\n\n2 of 7");
+        assert_eq!(result(&json!({"A": 1})), "A  1");
     }
 
     #[test]

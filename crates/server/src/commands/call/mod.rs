@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use crate::cli::{Call, Global};
 use crate::client::unix_now_s;
 use crate::failure::Failure;
-use crate::output::{Output, fields, say};
+use crate::output::{self, Output, say};
 use crate::suggest::closest;
 use words::Asked;
 
@@ -34,7 +34,7 @@ pub(crate) async fn run(mut global: Global, call: &Call) -> Result<ExitCode, Fai
     let client = super::client(&global)?;
     let output = Output::new(global.json);
     let result = client.call(action.name, &parameters).await?;
-    output.show(&result, fields);
+    output.show(&result, output::result);
     Ok(ExitCode::SUCCESS)
 }
 
