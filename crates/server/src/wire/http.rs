@@ -115,7 +115,10 @@ impl Listener {
         let at_end = ended.clone().drop_guard();
         let mut server = axum_server::from_tcp(socket)?
             .handle(handle.clone())
-            .first_request_timeout(header_timeout);
+            .first_request_timeout(header_timeout)
+            .accept_error_handler(|_, error| {
+                tracing::warn!(%error, "a connection could not be accepted");
+            });
         let protocols = server.http_builder();
         protocols.http1().header_read_timeout(header_timeout);
         protocols
