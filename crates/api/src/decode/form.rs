@@ -48,7 +48,8 @@ pub(super) fn pairs(raw: &[u8], place: &str) -> Result<Vec<(String, String)>, De
             return Err(DecodeError::TooMany);
         }
         let name = utf8(percent::decode_form(name), place)?;
-        let value = utf8(percent::decode_form(value), &name)?;
+        let subject = if name.is_empty() { place } else { &name };
+        let value = utf8(percent::decode_form(value), subject)?;
         pairs.push((name, value));
     }
     Ok(pairs)

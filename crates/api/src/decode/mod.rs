@@ -74,6 +74,8 @@ impl DecodeError {
     pub fn subject(&self) -> &str {
         match self {
             Self::NotUtf8 { subject } => subject,
+            // A nameless field can only come in JSON, and a client must read something.
+            Self::GivenTwice { name } if name.is_empty() => "body",
             Self::GivenTwice { name } => name,
             Self::BrokenJson { .. }
             | Self::NotAnObject
