@@ -8,7 +8,7 @@ use axbridge_store::{
     model::{AccessKey, Account, Role},
 };
 
-use crate::{App, AppError, chance};
+use crate::{App, AppError};
 
 const KEY_ID_PREFIX: &str = "AKLT";
 const KEY_ID_LETTERS: usize = 32;
@@ -53,7 +53,7 @@ impl App {
     pub async fn create_account(&self, name: &str) -> Result<Account, AppError> {
         check_text("AccountName", name)?;
         for _ in 0..ID_TRIES {
-            let number = 2_100_000_000 + chance::secure_u64()? % 7_000_000_000;
+            let number = 2_100_000_000 + self.chance.u64()? % 7_000_000_000;
             let Some(id) = AccountId::new(number) else {
                 continue;
             };
@@ -119,8 +119,8 @@ impl App {
         }
         self.account(account).await?;
         let key = AccessKey {
-            id: format!("{KEY_ID_PREFIX}{}", chance::secure_text(KEY_ID_LETTERS)?),
-            secret: Secret::new(chance::secure_text(SECRET_LETTERS)?),
+            id: format!("{KEY_ID_PREFIX}{}", self.chance.text(KEY_ID_LETTERS)?),
+            secret: Secret::new(self.chance.text(SECRET_LETTERS)?),
             account,
             role,
             description: description.to_owned(),

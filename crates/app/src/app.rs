@@ -13,7 +13,7 @@ use axbridge_store::{
 };
 use moka::sync::Cache;
 
-use crate::{clock::Clock, error::AppError, metrics::Metrics};
+use crate::{chance::Chance, clock::Clock, error::AppError, metrics::Metrics};
 
 /// What the application is made of.
 pub struct AppSettings {
@@ -31,6 +31,8 @@ pub struct AppSettings {
     pub default_terms: AccountTerms,
     /// The moment.
     pub clock: Clock,
+    /// The dice.
+    pub chance: Chance,
 }
 
 /// The application.
@@ -41,6 +43,7 @@ pub struct App {
     pub(crate) service_numbers: ServiceNumbers,
     pub(crate) default_terms: AccountTerms,
     pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
     pub(crate) metrics: Metrics,
     accounts: Cache<AccountId, Arc<Account>>,
 }
@@ -70,6 +73,7 @@ impl App {
             service_numbers: settings.service_numbers,
             default_terms: settings.default_terms,
             clock: settings.clock,
+            chance: settings.chance,
             metrics: Metrics::new(),
             accounts: Cache::builder()
                 .max_capacity(ACCOUNT_CACHE_ENTRIES)

@@ -13,7 +13,7 @@ use axbridge_domain::{
 };
 use axbridge_store::model::{BindCommand, Bound, Idempotency, Placement};
 
-use crate::{App, AppError, chance, error::unknown_pool};
+use crate::{App, AppError, error::unknown_pool};
 
 /// Which X the client wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl App {
             request.terms.b.is_some(),
             account.terms.may_show_real_numbers,
         )?;
-        let dice = chance::secure_u64()?;
+        let dice = self.chance.u64()?;
         Ok(BindCommand {
             account: request.account,
             pool: request.pool,
@@ -152,7 +152,7 @@ impl App {
             live_bindings_max: account.terms.live_bindings_max,
             dry_run: request.dry_run,
             nonce: dice as u32,
-            seed: chance::secure_u64()?,
+            seed: self.chance.u64()?,
         })
     }
 

@@ -8,7 +8,6 @@ use axbridge_store::model::{
 use crate::{
     App, AppError,
     bind::{BindingView, check_display, check_expiry},
-    chance,
 };
 
 /// An AX that is to become an AXB, as a client asks for it.
@@ -85,7 +84,7 @@ impl App {
                 key,
                 fingerprint: self.keys.fingerprint(canonical.as_bytes()),
             }),
-            nonce: chance::secure_u64()? as u32,
+            nonce: self.chance.u64()? as u32,
         };
         let upgraded = self.store.upgrade(command, self.clock.now()).await?;
         let binding = upgraded.map_err(|refusal| match AppError::from(refusal) {

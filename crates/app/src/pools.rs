@@ -9,7 +9,7 @@ use axbridge_domain::{
 };
 use axbridge_store::model::{Page, Paged, PoolChange, PoolChanged, PoolFilter, PoolRow};
 
-use crate::{App, AppError, chance, error::unknown_pool};
+use crate::{App, AppError, error::unknown_pool};
 
 const NUMBER_TRIES: usize = 8;
 
@@ -50,7 +50,7 @@ impl App {
         let now = self.clock.now();
         for _ in 0..NUMBER_TRIES {
             // Like the vendor's: digits that begin with the second it was made in.
-            let tail = chance::secure_u64()? % 100_000_000;
+            let tail = self.chance.u64()? % 100_000_000;
             let digits = (now.unix_s().unsigned_abs() % 10_000_000_000) * 100_000_000 + tail;
             let Some(pool_no) = PoolNo::new(digits) else {
                 continue;

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axbridge_app::App;
-use axbridge_app::chance::secure_u64;
+use axbridge_app::chance::Chance;
 use axbridge_domain::limits;
 use axum::Router;
 use tokio::sync::Semaphore;
@@ -134,7 +134,7 @@ struct RequestIds {
 impl RequestIds {
     fn new() -> Self {
         // Without a secure random source ids are only less apart; nothing relies on them.
-        let [a, b, c, d, e, f, g, _] = secure_u64().unwrap_or_default().to_le_bytes();
+        let [a, b, c, d, e, f, g, _] = Chance::system().u64().unwrap_or_default().to_le_bytes();
         Self {
             node: Ipv4Addr::new(10, a, b, c),
             count: AtomicU32::new(u32::from_le_bytes([d, e, f, g])),

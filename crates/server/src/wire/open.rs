@@ -4,6 +4,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use axbridge_app::chance::Chance;
 use axbridge_app::clock::Clock;
 use axbridge_app::model::{AccessKey, Role};
 use axbridge_app::{App, AppError, AppSettings};
@@ -52,6 +53,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Arc<App>, Failure> {
         service_numbers: services_of(&settings.numbering)?,
         default_terms: settings.accounts.terms(),
         clock: Clock::system(),
+        chance: Chance::system(),
     };
     let opened = App::open(app_settings).await;
     let app = match (opened, &new_keys) {

@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 
+use axbridge_app::chance::Chance;
 use axbridge_app::clock::Clock;
 use axbridge_app::{App, AppSettings};
 use axbridge_domain::account::AccountTerms;
@@ -39,6 +40,7 @@ async fn serving(settings: GatewaySettings) -> (Router, TempDir) {
         service_numbers: ServiceNumbers::default(),
         default_terms: AccountTerms::default(),
         clock: Clock::system(),
+        chance: Chance::system(),
     });
     let app = app.await.expect("the store opens");
     (router(app, settings), home)
