@@ -1,6 +1,7 @@
 //! The chores of the repository, as `cargo xtask CHORE`. Anything longer than a
 //! line of shell lives here; nothing here is part of the product.
 
+mod bench;
 mod check;
 mod docs;
 mod fuzz;
@@ -27,6 +28,13 @@ cargo xtask CHORE
   fuzz [--seconds N] [TARGET]
           the fuzzer on one target or on each of them, 60 s if not said
           otherwise; installs cargo-fuzz if it is missing
+  bench-heart [--long]
+          time and memory of the in-memory heart, the gateway's hot functions,
+          and how many numbers a pool needs; at 10 million bindings with --long
+  bench-store [--quick | --long]
+          durable binds a second, beside the usual ways to do it; --quick at
+          10 thousand bindings only, --long up to 10 million. Both write their
+          figures to docs/performance.md
   pg      starts a throw-away PostgreSQL, prints its URL, stops it on Enter
   help    this text
 
@@ -51,6 +59,8 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("check") => test::checks_only(),
         Some("sdk") => test::sdk_only(),
         Some("fuzz") => fuzz::fuzz(&arguments[1..]),
+        Some("bench-heart") => bench::heart(&arguments[1..]),
+        Some("bench-store") => bench::store(&arguments[1..]),
         Some("docs") => docs::generate(),
         Some("pg") => postgres::serve_until_enter(),
         Some("help" | "--help" | "-h") | None => {

@@ -45,13 +45,18 @@ pub(crate) fn provide() -> Result<Database> {
                 _folder: None,
             })
         }
-        _ => start(&binaries()?),
+        _ => start(&binaries()?, &[]),
     }
+}
+
+/// A throw-away server with these settings (`name=value`), whatever `TEST_DATABASE_URL` says.
+pub(crate) fn provide_tuned(settings: &[&str]) -> Result<Database> {
+    start(&binaries()?, settings)
 }
 
 /// The chore `pg`.
 pub(crate) fn serve_until_enter() -> Result<()> {
-    let database = start(&binaries()?)?;
+    let database = start(&binaries()?, &[])?;
     println!("TEST_DATABASE_URL={}", database.url);
     println!("press Enter to stop it");
     let mut line = String::new();
@@ -146,7 +151,7 @@ fn major_version(postgres: &Path) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
 
-fn start(binaries: &Path) -> Result<Database> {
+fn start(binaries: &Path, settings: &[&str]) -> Result<Database> {
     let owner = Owner::choose()?;
     let folder = private_folder(&owner)?;
     let data = folder.path().join("data");
@@ -172,6 +177,9 @@ fn start(binaries: &Path) -> Result<Database> {
     postgres.arg("-D").arg(&data).arg("-k").arg(folder.path());
     postgres.args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
     postgres.args(["-c", "max_connections=200", "-c", "fsync=on"]);
+    for setting in settings {
+        postgres.args(["-c", setting]);
+    }
     let mut server = Guarded::start(&mut postgres, &log, folder.path(), "INT")?;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let answers = || TcpStream::connect_timeout(&address, PROBE_TIMEOUT).is_ok();

@@ -1,0 +1,130 @@
+//! Time and memory of the in-memory heart at one size, in a process of its own so that its memory
+//! is all that is counted. Prints one JSON object.
+//!
+//! `bench-heart LIVE_BINDINGS [BINDS]`: rebuilds a table of that many live bindings, then binds
+//! BINDS times (default: as many as are live) while as many expire, in virtual time.
+
+use std::time::{Duration, Instant};
+
+use axbridge_benches::{
+    memory::resident_bytes,
+    samples::Samples,
+    world::{NUMBERS, START, World, is_free, preloaded},
+};
+use axbridge_domain::route_table::{Record, RouteTable};
+
+const BATCH: usize = 64;
+const CALLS: usize = 1 << 20;
+/// Records made before their inserts are timed, few enough to stay out of the account of memory.
+const CHUNK: u64 = 1 << 14;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
+    let Some(Ok(bindings)) = arguments.next() else {
+        eprintln!("usage: bench-heart LIVE_BINDINGS [BINDS]");
+        std::process::exit(2);
+    };
+    let binds = arguments.next().and_then(Result::ok).unwrap_or(bindings);
+
+    let rebuilt = rebuild(bindings);
+    let mut world = World::new(bindings);
+    let resolve_ns = resolve(&mut world);
+    let churned = churn(&mut world, binds);
+    println!(
+        "{{\"live\":{bindings},\"rebuild_ns\":{:.0},\"bytes_per_binding\":{:.1},{churned},\"resolve_ns\":{resolve_ns:.0}}}",
+        rebuilt.nanoseconds, rebuilt.bytes
+    );
+}
+
+struct Rebuilt {
+    nanoseconds: f64,
+    bytes: f64,
+}
+
+/// What a start from storage does, without the storage.
+fn rebuild(bindings: u64) -> Rebuilt {
+    let before = resident_bytes().unwrap_or_default();
+    let mut table = RouteTable::new(0);
+    table.advance(START);
+    let mut took = Duration::ZERO;
+    let mut index = 0;
+    while index < bindings {
+        let end = (index + CHUNK).min(bindings);
+        let records: Vec<Record> = (index..end)
+            .map(|index| {
+                let live_until = START.plus_ms(1 + index as i64);
+                preloaded(index, bindings, NUMBERS as u64, live_until)
+            })
+            .filter(|record| is_free(&table, record))
+            .collect();
+        let started = Instant::now();
+        for record in records {
+            table.insert(record);
+        }
+        took += started.elapsed();
+        index = end;
+    }
+    let after = resident_bytes().unwrap_or_default();
+    let live = table.live() as f64;
+    Rebuilt {
+        nanoseconds: took.as_nanos() as f64 / live,
+        bytes: after.saturating_sub(before) as f64 / live,
+    }
+}
+
+/// Binds and expiries at a steady number of live bindings; the memory must not grow.
+fn churn(world: &mut World, binds: u64) -> String {
+    let (mut claim, mut apply, mut expire) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let mut resident = Vec::new();
+    let mut remembered = Vec::new();
+    let rounds = binds.div_ceil(BATCH as u64);
+    let mut batches = Samples::default();
+    for round in 0..rounds {
+        let wanted = world.requests(BATCH);
+        let started = Instant::now();
+        let delta = world.choose_and_claim(&wanted);
+        let claimed = started.elapsed();
+        world.apply(delta);
+        let applied = started.elapsed();
+        world.pass(BATCH);
+        let passed = started.elapsed();
+        claim += claimed;
+        apply += applied - claimed;
+        expire += passed - applied;
+        batches.note(applied);
+        if round * 4 / rounds != (round + 1) * 4 / rounds {
+            resident.push(resident_bytes().unwrap_or_default() / (1 << 20));
+            remembered.push(world.table.remembered());
+        }
+    }
+    let each = |total: Duration| total.as_nanos() as f64 / (rounds * BATCH as u64) as f64;
+    format!(
+        "\"choose_claim_ns\":{:.0},\"apply_ns\":{:.0},\"expire_ns\":{:.0},\"batch_p99_us\":{:.0},\"resident_mib\":{resident:?},\"remembered\":{remembered:?}",
+        each(claim),
+        each(apply),
+        each(expire),
+        batches.quantile(0.99).as_micros()
+    )
+}
+
+fn resolve(world: &mut World) -> f64 {
+    let calls = world.calls(CALLS);
+    let quarantine_ms = world.hold_ms / 10;
+    let started = Instant::now();
+    let mut connected = 0usize;
+    for (x, caller) in &calls {
+        let resolution = world
+            .table
+            .resolve(*x, Some(*caller), None, world.now, quarantine_ms);
+        connected += usize::from(matches!(
+            resolution,
+            axbridge_domain::route_table::Resolution::Connect { .. }
+        ));
+    }
+    let took = started.elapsed();
+    assert!(
+        connected * 100 > CALLS * 99,
+        "calls must find their bindings"
+    );
+    took.as_nanos() as f64 / CALLS as f64
+}

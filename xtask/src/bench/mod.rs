@@ -1,0 +1,43 @@
+//! The chores that measure: they run the programs of `benches/`, start the servers that those
+//! compare with, and write what came out to `docs/performance.md`.
+//!
+//! Not here: anything that a test depends on. Figures differ from machine to machine; ratios
+//! within one run are what counts.
+
+mod heart;
+mod measurement;
+mod page;
+mod redis;
+mod store;
+
+use anyhow::{Result, bail};
+
+pub(crate) use heart::heart;
+pub(crate) use store::store;
+
+/// How much to measure.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Quick,
+    Usual,
+    Long,
+}
+
+impl Extent {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        match arguments {
+            [] => Ok(Self::Usual),
+            [only] if only == "--quick" => Ok(Self::Quick),
+            [only] if only == "--long" => Ok(Self::Long),
+            _ => bail!("the options are --quick or --long, not {arguments:?}"),
+        }
+    }
+
+    const fn flag(self) -> &'static str {
+        match self {
+            Self::Quick => " --quick",
+            Self::Usual => "",
+            Self::Long => " --long",
+        }
+    }
+}
