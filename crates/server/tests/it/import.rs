@@ -68,6 +68,22 @@ fn a_file_of_many_batches_keeps_its_places() {
 }
 
 #[test]
+fn a_rate_limit_slows_an_import_and_does_not_break_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Server::command(&folder.path().join("data"));
+    command.env("AXBRIDGE__API__REQUESTS_PER_KEY_PER_S", "2");
+    let server = Server::start_with(&mut command, folder);
+    let pool = pool(&server);
+    let mut csv = String::new();
+    for index in 0..3_001 {
+        csv.push_str(&format!("1700{index:07},010\n"));
+    }
+    let file = server.file("numbers.csv", csv.as_bytes());
+    let report = server.json(["number", "import", "--pool", &pool, &file]);
+    assert_eq!(report["Added"], 3_001);
+}
+
+#[test]
 fn people_get_a_short_report() {
     let server = Server::start();
     let pool = pool(&server);

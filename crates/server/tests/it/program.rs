@@ -195,8 +195,13 @@ impl Server {
 
     /// Starts one on a folder that may have been used before.
     pub(crate) fn start_in(folder: TempDir) -> Self {
-        let data = folder.path().join("data");
-        let mut process = Running::start(&mut Self::command(&data));
+        let mut command = Self::command(&folder.path().join("data"));
+        Self::start_with(&mut command, folder)
+    }
+
+    /// Starts one by a command on the folder's `data`.
+    pub(crate) fn start_with(command: &mut Command, folder: TempDir) -> Self {
+        let mut process = Running::start(command);
         let endpoint = process.line("listening on ");
         Self {
             process,
