@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use axbridge_domain::binding::Binding;
 use axbridge_store::{
-    error::{BindRefusal, NumberRefusal, StoreError},
+    error::{BindRefusal, DeleteRefusal, NumberRefusal, StoreError},
     model::{BindCommand, Bound, Topic},
 };
 
-use crate::world::{World, a, at, b, key, named_by, x};
+use crate::world::{World, a, at, b, key, main_pool, named_by, x};
 
 scenarios!(
     many_binds_around_one_b_get_distinct_numbers,
@@ -18,6 +18,7 @@ scenarios!(
     one_route_has_one_owner,
     exclusive_kinds_never_meet,
     a_binding_is_unbound_once,
+    no_number_is_deleted_under_a_new_binding,
 );
 
 type Answer = Result<Result<Bound, BindRefusal>, StoreError>;
@@ -178,4 +179,32 @@ async fn a_binding_is_unbound_once(world: &mut World) {
     let topics = world.topics_after(0).await;
     assert_eq!(topics, [Topic::BindingBound, Topic::BindingUnbound]);
     assert_eq!(world.load(x(0), at(2)).await.axb, 0);
+}
+
+async fn no_number_is_deleted_under_a_new_binding(world: &mut World) {
+    world.stock(24).await;
+    let races: Vec<_> = (0..24)
+        .map(|index| {
+            let (binder, deleter) = (world.store.clone(), world.store.clone());
+            let command = world.named(x(index), a(index), b(index));
+            let bind = tokio::spawn(async move { binder.bind(command, at(0)).await });
+            let delete = tokio::spawn(async move {
+                deleter
+                    .delete_numbers(main_pool(), &[x(index)], at(0))
+                    .await
+            });
+            (x(index), bind, delete)
+        })
+        .collect();
+    for (number, bind, delete) in races {
+        let bound = bind.await.expect("no panic").expect("the store works");
+        let deleted = delete.await.expect("no panic").expect("the store works");
+        match (&bound, deleted.as_slice()) {
+            (Ok(_), [Err(DeleteRefusal::CarriesBindings)]) => {
+                assert_eq!(world.load(number, at(1)).await.axb, 1);
+            }
+            (Err(BindRefusal::Number(NumberRefusal::NotInPool)), [Ok(())]) => {}
+            other => panic!("answered otherwise: {other:?}"),
+        }
+    }
 }

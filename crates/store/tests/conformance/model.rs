@@ -118,7 +118,7 @@ async fn run(world: &mut World, policy: Policy, seed: u64) {
         if step % 100 == 50 {
             model.check_everything().await;
         }
-        if step == STEPS / 2 {
+        if step % 200 == 120 {
             let now = at(model.now_ms);
             model.world.reopen(now).await;
             model.check_everything().await;

@@ -301,14 +301,14 @@ async fn loads_and_counts_are_what_they_were(world: &mut World) {
     assert_eq!(world.load(x(0), now).await.axb, 1);
     let load = world.load(x(1), now).await;
     assert_eq!((load.ax, load.ax_exclusive), (1, 1));
-    world.sweep(now).await;
+    assert_eq!(world.sweep(now).await, 1, "it ended at this very moment");
     assert_eq!(world.store.live_bindings(now).await.expect("works"), 2);
     let refusal = world.x_refused(world.named(x(1), a(5), b(5)), now).await;
     assert_eq!(refusal, NumberRefusal::KindConflict);
     for index in 5..7 {
-        world
-            .bound(world.named(x(0), a(index), b(index)), now)
-            .await;
+        let mut command = world.named(x(0), a(index), b(index));
+        command.live_bindings_max = Some(index - 2);
+        world.bound(command, now).await;
     }
     let refusal = world.x_refused(world.named(x(0), a(8), b(8)), now).await;
     assert_eq!(refusal, NumberRefusal::AtCap);
