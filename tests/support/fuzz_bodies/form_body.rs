@@ -34,12 +34,14 @@ pub fn check_form_body(data: &[u8]) {
 /// A simple name that stands once in the body, or else once in the query, has
 /// the value that it has there.
 fn check_fields(params: &Params, query: &str, body: &[u8]) {
-    let in_query = fields(query.as_bytes());
-    let in_body = match params.body_kind() {
-        BodyKind::None => BTreeMap::new(),
-        BodyKind::Form => fields(form_of(body)),
+    let form = match params.body_kind() {
+        BodyKind::None => b"",
+        BodyKind::Form => form_of(body),
         BodyKind::Json => return,
     };
+    let (in_body, mut in_query) = (fields(form), fields(query.as_bytes()));
+    let body_pairs = pairs(form);
+    in_query.retain(|key, _| !holds_list(&body_pairs, key));
     for (key, values) in in_body.iter().chain(&in_query) {
         let is_routing = matches!(key.as_str(), "action" | "version");
         let counts = in_body.get(key).unwrap_or(values);
@@ -61,13 +63,17 @@ fn fields(form: &[u8]) -> BTreeMap<String, Vec<String>> {
             fields.entry(key).or_default().push(value.clone());
         }
     }
-    let is_list_of = |name: &str, key: &str| {
+    fields.retain(|key, _| !holds_list(&pairs, key));
+    fields
+}
+
+/// Whether some pair is a place in the list `key`.
+fn holds_list(pairs: &[(String, String)], key: &str) -> bool {
+    pairs.iter().any(|(name, _)| {
         let name = name.to_ascii_lowercase();
         name.strip_prefix(key)
             .is_some_and(|rest| rest.starts_with(['[', '.']))
-    };
-    fields.retain(|key, _| !pairs.iter().any(|(name, _)| is_list_of(name, key)));
-    fields
+    })
 }
 
 fn pairs(form: &[u8]) -> Vec<(String, String)> {
