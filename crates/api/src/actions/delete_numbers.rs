@@ -16,8 +16,8 @@ pub(super) const ACTION: Action = Action {
     aliases: &[],
     summary: "Take numbers out of a pool",
     description: "Each number stands on its own: one that carries live bindings stays and is \
-                  reported. A number that was taken out is deregistered; it can be imported again, \
-                  into any pool.",
+                  reported. A number that was taken out is deregistered: it takes no calls, and it \
+                  can be imported again into the same pool.",
     parameters: &[
         NUMBER_POOL_NO,
         Parameter::required(
