@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeSet, BinaryHeap, HashMap, HashSet},
 };
 
-use axbridge_benches::world::{START, inventory, number, party, pool};
+use axbridge_benches::world::{START, inventory, party, pool};
 use axbridge_domain::{
     binding::{Shape, SubId},
     city_order::Tier,
@@ -83,8 +83,10 @@ fn main() {
             report_need(load, policy, &trace);
         }
     }
-    for (numbers, quarantine_ms) in [(200, 0), (200, DAY_MS), (320, DAY_MS)] {
-        report_redials(numbers, quarantine_ms);
+    for partners in [Partners::OfTheCrowd, Partners::AlwaysNew] {
+        for (numbers, quarantine_ms) in [(200, 0), (200, DAY_MS), (320, DAY_MS)] {
+            report_redials(partners, numbers, quarantine_ms);
+        }
     }
 }
 
@@ -292,9 +294,48 @@ const DAYS: i64 = 20;
 /// The first days fill the pool's memory of who used what.
 const DAYS_UNCOUNTED: i64 = 8;
 
+/// Whom the crowd is bound to.
+#[derive(Clone, Copy)]
+enum Partners {
+    /// Each other, the same pairs again and again.
+    OfTheCrowd,
+    /// Somebody new each time.
+    AlwaysNew,
+}
+
+impl Partners {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::OfTheCrowd => "each other",
+            Self::AlwaysNew => "always new",
+        }
+    }
+
+    /// How many bindings it takes for everybody to have theirs.
+    const fn live(self) -> u64 {
+        match self {
+            Self::OfTheCrowd => CROWD * HELD_EACH / 2,
+            Self::AlwaysNew => CROWD * HELD_EACH,
+        }
+    }
+
+    /// The next pair; of the crowd's own the lower first, so that a pair has one name.
+    fn draw(self, draws: &mut Draws, serial: i64) -> (u64, u64) {
+        let a = draws.below(CROWD as usize) as u64;
+        match self {
+            Self::OfTheCrowd => {
+                let b = draws.below(CROWD as usize - 1) as u64;
+                let b = if b >= a { b + 1 } else { b };
+                (a.min(b), a.max(b))
+            }
+            Self::AlwaysNew => (a, CROWD + serial as u64),
+        }
+    }
+}
+
 /// A hundred people with eight live bindings each, held for an hour; after each, one of the two
 /// dials the number again at some moment within a day.
-fn report_redials(numbers: usize, quarantine_ms: i64) {
+fn report_redials(partners: Partners, numbers: usize, quarantine_ms: i64) {
     let rules = PoolRules {
         policy: Policy::Protect,
         quarantine_ms,
@@ -303,7 +344,7 @@ fn report_redials(numbers: usize, quarantine_ms: i64) {
     };
     let mut heart = Heart::new(numbers, rules, 7 * DAY_MS);
     let mut draws = Draws::from_seed(7);
-    let gap_ms = HOUR_MS / (CROWD * HELD_EACH / 2) as i64;
+    let gap_ms = HOUR_MS / partners.live() as i64;
     let mut redials: BTreeSet<Redial> = BTreeSet::new();
     let (mut counted, mut strangers, mut refused) = (0u64, 0u64, 0u64);
     let mut held: HashMap<(u64, u64), Timestamp> = HashMap::new();
@@ -316,7 +357,7 @@ fn report_redials(numbers: usize, quarantine_ms: i64) {
                 strangers += u64::from(reaches_stranger(&heart, redial, quarantine_ms));
             }
         }
-        let (a, b) = two_people(&mut draws);
+        let (a, b) = partners.draw(&mut draws, step);
         if held.get(&(a, b)).is_some_and(|end| *end > at) {
             continue;
         }
@@ -336,18 +377,11 @@ fn report_redials(numbers: usize, quarantine_ms: i64) {
         });
     }
     println!(
-        "{{\"subject\":\"redial\",\"numbers\":{numbers},\"quarantine_h\":{},\"redials\":{counted},\"strangers\":{strangers},\"share\":{:.5},\"refused\":{refused}}}",
+        "{{\"subject\":\"redial\",\"partners\":\"{}\",\"numbers\":{numbers},\"quarantine_h\":{},\"redials\":{counted},\"strangers\":{strangers},\"share\":{:.5},\"refused\":{refused}}}",
+        partners.name(),
         quarantine_ms / HOUR_MS,
         strangers as f64 / counted.max(1) as f64
     );
-}
-
-/// Two of the crowd, the lower first, so that a pair has one name.
-fn two_people(draws: &mut Draws) -> (u64, u64) {
-    let a = draws.below(CROWD as usize) as u64;
-    let b = draws.below(CROWD as usize - 1) as u64;
-    let b = if b >= a { b + 1 } else { b };
-    (a.min(b), a.max(b))
 }
 
 fn reaches_stranger(heart: &Heart, redial: Redial, quarantine_ms: i64) -> bool {
@@ -372,10 +406,4 @@ fn no_pool_needs_fewer_numbers_than_the_bound() {
     assert!(trace.bound >= 2);
     assert!(refused(&trace, Policy::Pack, trace.bound - 1) > 0);
     assert_eq!(refused(&trace, Policy::Pack, trace.bound * 2), 0);
-}
-
-#[test]
-fn numbers_of_a_run_are_told_apart() {
-    let numbers: HashSet<PhoneNumber> = (0..1000).map(number).collect();
-    assert_eq!(numbers.len(), 1000);
 }

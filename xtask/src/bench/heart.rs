@@ -170,6 +170,7 @@ fn pools_tables(lines: &[Value]) -> String {
     let redials: Vec<Vec<String>> = of("redial")
         .map(|line| {
             vec![
+                text(line, "partners").to_owned(),
                 thousands(number(line, "numbers")),
                 format!("{} h", number(line, "quarantine_h")),
                 thousands(number(line, "redials")),
@@ -188,6 +189,7 @@ fn pools_tables(lines: &[Value]) -> String {
         "at 1.2",
     ];
     let redial_head = [
+        "partners",
         "numbers",
         "quarantine",
         "late redials",
