@@ -295,10 +295,10 @@ async fn reclaim(
     let mut seen = Seen::default();
     seen.look(transaction, account, &routes, now, &core.options)
         .await?;
-    if new.x != old.binding.x {
-        if let Err(refusal) = given_out(seen.number(new.x), new.pool) {
-            return Ok(Err(refusal));
-        }
+    if new.x != old.binding.x
+        && let Err(refusal) = given_out(seen.number(new.x), new.pool)
+    {
+        return Ok(Err(refusal));
     }
     let exclusive = new.terms.exclusive;
     let claim = Claim {

@@ -144,16 +144,27 @@ async fn import(
             },
         );
     }
-    let mut room = match numbers_max {
+    let room = match numbers_max {
         None => u64::MAX,
         Some(max) => max.saturating_sub(count_numbers(&transaction, account).await?),
     };
+    let (outcome, added) = sort_out(numbers, places, room);
+    disown(&transaction, account, &fresh, &added).await?;
+    put_into_lists(&transaction, account, pool, &added, now).await?;
+    core.commit(transaction).await?;
+    Ok(Some(outcome))
+}
+
+/// Decides on each number in turn; answers which are to be added, too.
+fn sort_out(
+    numbers: &[NewNumber],
+    mut places: HashMap<PhoneNumber, Place>,
+    mut room: u64,
+) -> (Vec<Imported>, Vec<NewNumber>) {
     let mut added = Vec::new();
-    let mut revived = Vec::new();
     let mut outcome = Vec::with_capacity(numbers.len());
     for new in numbers {
-        let known = places.get(&new.x).copied();
-        let verdict = match known {
+        outcome.push(match places.get(&new.x) {
             Some(Place { here: false, .. }) => Imported::Refused(ImportRefusal::InAnotherPool),
             Some(place) if place.state != NumberState::Deregistered => {
                 if place.city == new.city {
@@ -166,27 +177,17 @@ async fn import(
             _ => {
                 room -= 1;
                 added.push(*new);
-                if known.is_some() {
-                    revived.push(new.x.to_bits());
-                }
-                let (state, city) = (NumberState::Enabled, new.city);
-                places.insert(
-                    new.x,
-                    Place {
-                        here: true,
-                        state,
-                        city,
-                    },
-                );
+                let place = Place {
+                    here: true,
+                    state: NumberState::Enabled,
+                    city: new.city,
+                };
+                places.insert(new.x, place);
                 Imported::Added
             }
-        };
-        outcome.push(verdict);
+        });
     }
-    disown(&transaction, account, &fresh, &added).await?;
-    put_into_lists(&transaction, account, pool, &added, now).await?;
-    core.commit(transaction).await?;
-    Ok(Some(outcome))
+    (outcome, added)
 }
 
 async fn places_of(
@@ -292,14 +293,7 @@ async fn put_into_lists(
     if added.is_empty() {
         return Ok(());
     }
-    let mut cities: BTreeMap<i16, i64> = BTreeMap::new();
-    for new in added {
-        *cities.entry(0).or_default() += 1;
-        if new.city.is_some() {
-            *cities.entry(city_column(new.city)).or_default() += 1;
-        }
-    }
-    let mut next = lengthen(transaction, account, pool, &cities).await?;
+    let mut next = lengthen(transaction, account, pool, &counts_of(added)).await?;
     let mut place = |city: i16| {
         let next = next.entry(city).or_default();
         *next += 1;
@@ -353,6 +347,18 @@ async fn put_into_lists(
         )
         .await?;
     Ok(())
+}
+
+/// How many of these numbers go into which list.
+fn counts_of(added: &[NewNumber]) -> BTreeMap<i16, i64> {
+    let mut counts: BTreeMap<i16, i64> = BTreeMap::new();
+    for new in added {
+        *counts.entry(0).or_default() += 1;
+        if new.city.is_some() {
+            *counts.entry(city_column(new.city)).or_default() += 1;
+        }
+    }
+    counts
 }
 
 /// Makes room at the ends of lists; answers where each room begins.

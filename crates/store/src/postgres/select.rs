@@ -6,7 +6,7 @@
 //! single look at all numbers of the request shows none that would do.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
     ops::ControlFlow,
 };
 
@@ -50,11 +50,18 @@ struct Search {
     draws: Draws,
     named: Option<PhoneNumber>,
     last: Option<PhoneNumber>,
+    /// Places in the list that were drawn and are not looked at yet.
+    undrawn: VecDeque<usize>,
     drawn: Vec<PhoneNumber>,
 }
 
+/// Draws to look at first: mostly one of them will do, whatever the others are.
+const FIRST_LOOK: usize = 2;
+
 enum Decision {
     Pick(PhoneNumber),
+    /// The other draws must be looked at, too.
+    LookOn,
     /// Nothing at this place.
     NextPlace,
     /// Nothing to be had by name.
@@ -106,9 +113,11 @@ pub(super) async fn select(
             let job = &jobs[search.job];
             match round.decide(job, &mut search).await? {
                 Decision::Pick(x) => round.take(jobs, search.job, x),
+                Decision::LookOn => still_open.push(search),
                 Decision::Refuse(refusal) => round.refuse(jobs, search.job, refusal),
                 Decision::NextPlace => {
                     search.step += 1;
+                    search.undrawn.clear();
                     if place_at(&job.wanted, search.step).is_some() {
                         still_open.push(search);
                     } else {
@@ -131,10 +140,10 @@ fn begin(jobs: &[Job]) -> Vec<Search> {
         if job.is_answered() {
             continue;
         }
-        if let Some(key) = job.idempotency() {
-            if !keys.insert((key.action, &key.key)) {
-                continue;
-            }
+        if let Some(key) = job.idempotency()
+            && !keys.insert((key.action, &key.key))
+        {
+            continue;
         }
         open.push(Search {
             job: index,
@@ -145,6 +154,7 @@ fn begin(jobs: &[Job]) -> Vec<Search> {
                 Placement::Select { .. } => None,
             },
             last: None,
+            undrawn: VecDeque::new(),
             drawn: Vec::new(),
         });
     }
@@ -221,14 +231,22 @@ impl Round<'_> {
         let (mut places, mut pools, mut cities, mut ords) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (place, search) in open.iter_mut().enumerate() {
-            search.drawn.clear();
             let wanted = &jobs[search.job].wanted;
             let Some((_, tier)) = place_at(wanted, search.step) else {
                 continue;
             };
             let city = city_column(tier.city());
-            let length = self.length(wanted.pool, city);
-            for ord in draw(wanted.rules.policy, length, &mut search.draws) {
+            let policy = wanted.rules.policy;
+            let mut looks = usize::MAX;
+            if search.undrawn.is_empty() {
+                search.drawn.clear();
+                let length = self.length(wanted.pool, city);
+                search.undrawn = draw(policy, length, &mut search.draws).collect();
+                if policy != Policy::Spread {
+                    looks = FIRST_LOOK;
+                }
+            }
+            for ord in search.undrawn.drain(..looks.min(search.undrawn.len())) {
                 places.push(i32::try_from(place).unwrap_or(i32::MAX));
                 pools.push(pool_column(wanted.pool));
                 cities.push(city);
@@ -271,9 +289,8 @@ impl Round<'_> {
             let wanted = &jobs[search.job].wanted;
             if let Some((_, tier)) = place_at(wanted, search.step) {
                 let city = city_column(tier.city());
-                let list = (wanted.pool, city);
-                if !self.lengths.contains_key(&list) {
-                    self.lengths.insert(list, 0);
+                if let Entry::Vacant(list) = self.lengths.entry((wanted.pool, city)) {
+                    list.insert(0);
                     pools.push(pool_column(wanted.pool));
                     cities.push(city);
                 }
@@ -377,7 +394,15 @@ impl Round<'_> {
             return Ok(Decision::Pick(last.x));
         }
         let drawn = search.drawn.iter().filter_map(|x| judge(*x));
-        if let Some(best) = pick(wanted.rules.policy, drawn) {
+        let best = pick(wanted.rules.policy, drawn);
+        let will_do = match wanted.rules.policy {
+            Policy::Protect => best.is_some_and(|best| best.last_used.is_none()),
+            _ => best.is_some(),
+        };
+        if !will_do && !search.undrawn.is_empty() {
+            return Ok(Decision::LookOn);
+        }
+        if let Some(best) = best {
             return Ok(Decision::Pick(best.x));
         }
         if self.length(wanted.pool, city_column(tier.city())) == 0 {

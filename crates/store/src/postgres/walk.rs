@@ -112,10 +112,10 @@ impl Walk<'_> {
             let rows = self.transaction.query_portal(&portal, page_rows).await?;
             let at_end = rows.len() < usize::try_from(page_rows).unwrap_or(0);
             for row in &rows {
-                if let Some(done) = self.add(&mut open, row)? {
-                    if each(done.list, self.judge(&done)).is_break() {
-                        return Ok(());
-                    }
+                if let Some(done) = self.add(&mut open, row)?
+                    && each(done.list, self.judge(&done)).is_break()
+                {
+                    return Ok(());
                 }
             }
             if at_end {

@@ -1,0 +1,61 @@
+//! Databases of other programs, and several nodes that start on an empty one.
+
+use axbridge_store::error::OpenError;
+
+use crate::nodes::Database;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_start_at_once_make_the_schema_once() {
+    let Some(database) = Database::make().await else {
+        return;
+    };
+    let (one, two, three) = tokio::join!(database.open(), database.open(), database.open());
+    let nodes = [one, two, three].map(|node| node.expect("the store opens"));
+    for node in &nodes {
+        node.ready().await.expect("it can work");
+    }
+    let client = database.client().await;
+    let rows = client
+        .query("SELECT version FROM schema_migration ORDER BY version", &[])
+        .await
+        .expect("a table");
+    let versions: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    let each_once: Vec<i64> = (1..=versions.len() as i64).collect();
+    assert!(!versions.is_empty());
+    assert_eq!(versions, each_once);
+    database.done(nodes).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_schema_is_refused() {
+    let Some(database) = Database::make().await else {
+        return;
+    };
+    database.node().await.close().await;
+    let client = database.client().await;
+    let add = "INSERT INTO schema_migration (version, name, checksum) VALUES (999, 'later', '')";
+    client.batch_execute(add).await.expect("inserted");
+    let refused = database.open().await.err();
+    assert!(
+        matches!(refused, Some(OpenError::SchemaTooNew { found: 999, .. })),
+        "{refused:?}"
+    );
+    database.done([]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_of_another_text_is_refused() {
+    let Some(database) = Database::make().await else {
+        return;
+    };
+    database.node().await.close().await;
+    let client = database.client().await;
+    let edit = "UPDATE schema_migration SET checksum = 'other' WHERE version = 1";
+    client.batch_execute(edit).await.expect("updated");
+    let refused = database.open().await.err();
+    assert!(
+        matches!(&refused, Some(OpenError::SchemaDiffers(version)) if version == "1"),
+        "{refused:?}"
+    );
+    database.done([]).await;
+}
