@@ -8,6 +8,9 @@ fn message() -> Message {
     Message::post("NumberPoolList", "application/json", "{}")
 }
 
+/// What is done to a signed request.
+type Spoil = fn(&mut Request<Body>);
+
 /// A signed request, then spoilt.
 fn spoilt(client: &Client, spoil: impl FnOnce(&mut Request<Body>)) -> Request<Body> {
     let mut request = client.sign(&message());
@@ -29,7 +32,7 @@ fn authorization(request: &Request<Body>) -> String {
 async fn each_way_to_sign_wrongly_has_its_own_code() {
     let test = TestApp::start().await;
     let client = test.application().await;
-    let cases: [(&str, u16, fn(&mut Request<Body>)); 12] = [
+    let cases: [(&str, u16, Spoil); 12] = [
         ("MissingAuthenticationToken", 401, |request| {
             request.headers_mut().remove("authorization");
         }),

@@ -84,12 +84,12 @@ fn is_text(kind: Kind) -> bool {
 /// Values that no client could mean anything by.
 fn hostile_values(parameter: &Parameter) -> Vec<Value> {
     let kind = parameter.kind;
-    let mut values = vec![json!([["010"]]), json!("\u{0}"), json!("13700\u{7}000000")];
+    let mut values = vec![json!("\u{0}"), json!("13911\u{7}112222")];
     if !matches!(kind, Kind::TextOrJson { .. }) {
-        values.push(json!({"a": 1}));
-    }
-    if !is_list(kind) && !matches!(kind, Kind::TextOrJson { .. }) {
-        values.push(json!(["010", "021"]));
+        values.extend([json!({"a": 1}), json!([["010"]])]);
+        if !is_list(kind) {
+            values.push(json!(["010", "021"]));
+        }
     }
     if !is_text(kind) {
         values.extend([
@@ -122,23 +122,19 @@ fn hostile_values(parameter: &Parameter) -> Vec<Value> {
     values
 }
 
-#[track_caller]
-fn expect_refusal(answer: &Answer, action: &Action, parameter: &str, sent: &str) {
-    let sent: String = sent.chars().take(200).collect();
-    let case = format!("{} {parameter} {sent}: {}", action.name, answer.body);
-    assert_eq!(answer.status, 400, "{case}");
-    let known = ["InvalidParameter", "MissingParameter"].contains(&answer.code());
-    assert!(known && answer.message().contains(parameter), "{case}");
-    assert!(
-        !answer.message().contains("13700"),
-        "a number is said back: {case}"
-    );
+/// Whether the answer refuses the parameter by its name and says no number back.
+fn refuses(answer: &Answer, parameter: &str) -> bool {
+    answer.status == 400
+        && ["InvalidParameter", "MissingParameter"].contains(&answer.code())
+        && answer.message().contains(parameter)
+        && !answer.message().contains("13911")
 }
 
 #[tokio::test]
 async fn hostile_values_are_refused_by_name_and_change_nothing() {
     let scene = Scene::new().await;
     let before = Snapshot::take(scene.operator()).await;
+    let mut faults = Vec::new();
     for action in ACTIONS {
         let good = scene.good_request(action);
         for parameter in action.parameters {
@@ -147,12 +143,17 @@ async fn hostile_values_are_refused_by_name_and_change_nothing() {
                 request.insert(parameter.name.to_owned(), value.clone());
                 let request = Value::Object(request);
                 let answer = scene.operator().call(action.name, request).await;
-                expect_refusal(&answer, action, parameter.name, &value.to_string());
+                if !refuses(&answer, parameter.name) {
+                    let sent: String = value.to_string().chars().take(80).collect();
+                    let (action, parameter) = (action.name, parameter.name);
+                    faults.push(format!("{action} {parameter} {sent}: {}", answer.body));
+                }
             }
         }
-        let after = Snapshot::take(scene.operator()).await;
-        assert_eq!(after, before, "{} changed something", action.name);
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let after = Snapshot::take(scene.operator()).await;
+    assert_eq!(after, before, "a refused request changed something");
 }
 
 #[tokio::test]
@@ -190,7 +191,6 @@ async fn optional_parameters_that_are_null_or_empty_count_as_absent() {
                 request.insert(parameter.name.to_owned(), nothing[index % 2].clone());
             }
         }
-        let sparse = Value::Object(scene.good_request(action));
         let plain = Scene::new().await;
         let expected = plain
             .operator()
@@ -200,7 +200,7 @@ async fn optional_parameters_that_are_null_or_empty_count_as_absent() {
             .operator()
             .call(action.name, Value::Object(request))
             .await;
-        assert_eq!(answer.code(), expected.code(), "{} {sparse}", action.name);
+        assert_eq!(answer.code(), expected.code(), "{}", action.name);
     }
 }
 
@@ -248,7 +248,7 @@ async fn broken_json_is_refused_whole() {
         let mut not_utf8 = good.clone().into_bytes();
         not_utf8.splice(1..1, *b"\"a\":\"\xFF\",");
         let mut bodies = vec![
-            good[..good.len() - 1].as_bytes().to_vec(),
+            good.as_bytes()[..good.len() - 1].to_vec(),
             format!("[{good}]").into_bytes(),
             format!("{good}{good}").into_bytes(),
             good.replace('{', "{,").into_bytes(),
