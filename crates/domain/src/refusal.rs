@@ -66,7 +66,12 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} number{}", self.total, if self.total == 1 { "" } else { "s" })?;
+        write!(
+            f,
+            "{} number{}",
+            self.total,
+            if self.total == 1 { "" } else { "s" }
+        )?;
         let parts = [
             (self.eligible, "eligible"),
             (self.disabled, "disabled"),
