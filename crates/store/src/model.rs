@@ -343,6 +343,10 @@ pub struct CallQuery {
 
 /// Where a call goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is the large one, and each lives for one call"
+)]
 pub enum CallRoute {
     /// It rings `callee` by this binding.
     Connect {
