@@ -1,3 +1,5 @@
+//! What must hold for every line of the table of errors.
+
 use std::collections::HashSet;
 
 use super::*;

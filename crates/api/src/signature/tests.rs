@@ -1,3 +1,5 @@
+//! The parts of the signature that its fixtures do not reach one by one.
+
 use axum::http::{HeaderMap, HeaderValue};
 
 use super::canonical::canonical_request;
