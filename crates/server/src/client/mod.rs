@@ -58,6 +58,11 @@ impl Client {
         &self.target
     }
 
+    /// The `Host` header of its requests.
+    pub(crate) fn host(&self) -> String {
+        host_of(&self.url)
+    }
+
     /// Calls an action with a JSON object of parameters and gives its `Result`.
     pub(crate) async fn call(&self, action: &str, parameters: &Value) -> Result<Value, CallError> {
         let body = parameters.to_string().into_bytes();

@@ -1,5 +1,6 @@
 //! The commands, each in its own file.
 
+mod bench;
 mod call;
 mod completions;
 mod demo;
@@ -41,6 +42,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Resolve(asked) => resolve::resolve(&client(&global)?, output, asked).await?,
         Command::Explain(asked) => resolve::explain(&client(&global)?, output, asked).await?,
         Command::Doctor(settings) => return doctor::run(&global, output, settings).await,
+        Command::Bench(asked) => return bench::run(client(&global)?, output, asked).await,
         Command::Completions { shell } => completions::run(*shell),
         Command::GenerateDocs(docs) => generate_docs::run(docs)?,
     }
