@@ -231,10 +231,10 @@ fn check_numbers(request: &BindRequest) -> Result<(), AppError> {
             "A and B must be different numbers",
         ));
     }
-    if let XWish::Named(x) = request.x {
-        if x == a || b == Some(x) {
-            return Err(AppError::invalid("PhoneNoX", "X must differ from A and B"));
-        }
+    if let XWish::Named(x) = request.x
+        && (x == a || b == Some(x))
+    {
+        return Err(AppError::invalid("PhoneNoX", "X must differ from A and B"));
     }
     Ok(())
 }
