@@ -347,7 +347,7 @@ async fn settle(
     let mut tries = super::fault::Attempts::default();
     loop {
         let looked = async {
-            let mut client = core.writers.get().await?;
+            let mut client = core.client().await?;
             let transaction = client.transaction().await?;
             transaction
                 .query(

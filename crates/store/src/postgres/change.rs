@@ -289,7 +289,7 @@ async fn reclaim(
     now: Timestamp,
 ) -> Result<Result<Shape, NumberRefusal>, Fault> {
     let account = new.account;
-    let rules = rules_of(core, new).await?;
+    let rules = rules_of(core, transaction, new).await?;
     let shape = shape_of(&core.keys, account, new.terms.a, new.terms.b);
     let routes: Vec<Route> = shape.routes(new.x).collect();
     let mut seen = Seen::default();
@@ -329,8 +329,12 @@ async fn reclaim(
     Ok(Ok(shape))
 }
 
-async fn rules_of(core: &Core, binding: &Binding) -> Result<PoolRules, Fault> {
-    let pool = core.find_pool(binding.pool).await?;
+async fn rules_of(
+    core: &Core,
+    transaction: &Transaction<'_>,
+    binding: &Binding,
+) -> Result<PoolRules, Fault> {
+    let pool = core.find_pool_by(transaction, binding.pool).await?;
     let missing = || StoreError::Internal(format!("{} has no pool", binding.sub_id));
     Ok(pool.ok_or_else(missing)?.rules)
 }
@@ -462,7 +466,7 @@ async fn check_upgrade(
     shape: &Shape,
     now: Timestamp,
 ) -> Result<Result<(), NumberRefusal>, Fault> {
-    let rules = rules_of(core, axb).await?;
+    let rules = rules_of(core, transaction, axb).await?;
     let routes: Vec<Route> = shape.routes(axb.x).collect();
     let mut seen = Seen::default();
     seen.look(transaction, axb.account, &routes, now, &core.options)

@@ -41,13 +41,15 @@ SET idle_in_transaction_session_timeout = '30s';
 SELECT set_config('synchronous_commit', 'on', false)
  WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 
-/// What batches need besides: plans that walk indexes, whatever the tables looked like when the
-/// statement was prepared.
+/// What batches need besides: plans that walk indexes, made once.
 const WRITER_SESSION: &str = "SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET statement_timeout = '30s'";
+
+/// Uses of a connection after which its statements are prepared anew, again and again.
+const USES_OF_A_PLAN: usize = 1024;
 
 /// How to reach the database.
 pub(super) struct Target {
@@ -141,9 +143,22 @@ impl Target {
             .wait_timeout(Some(WAIT_TIMEOUT))
             .create_timeout(Some(WAIT_TIMEOUT))
             .post_create(set_up)
+            .pre_recycle(Hook::sync_fn(|client, metrics| {
+                if is_plan_stale(metrics.recycle_count) {
+                    client.statement_cache.clear();
+                }
+                Ok(())
+            }))
             .build()
             .map_err(|error| OpenError::Other(format!("connections to PostgreSQL: {error}")))
     }
+}
+
+/// Whether statements are to be planned anew after so many uses of their connection. To a plan that
+/// was made while the tables were small any index is as good as the right one, so plans must not
+/// outlive a growth by more than a factor.
+fn is_plan_stale(uses: usize) -> bool {
+    uses.is_power_of_two() || uses.is_multiple_of(USES_OF_A_PLAN)
 }
 
 fn is_local(host: &Host) -> bool {

@@ -11,7 +11,7 @@ use axbridge_domain::{
     pool::{Pool, PoolNo},
     time::Timestamp,
 };
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::{GenericClient, Object, Transaction};
 
 use super::{
     cache::Cache,
@@ -87,8 +87,21 @@ impl Core {
         if let Some(pool) = self.pools.get(&pool) {
             return Ok(Some(pool));
         }
-        let mark = self.pools.mark();
         let client = self.client().await?;
+        self.find_pool_by(&client, pool).await
+    }
+
+    /// The same for who holds a connection already: waiting for a second one while all others do
+    /// the same would stop them all.
+    pub(super) async fn find_pool_by(
+        &self,
+        client: &impl GenericClient,
+        pool: PoolNo,
+    ) -> Result<Option<Arc<Pool>>, Fault> {
+        if let Some(pool) = self.pools.get(&pool) {
+            return Ok(Some(pool));
+        }
+        let mark = self.pools.mark();
         let statement = client
             .prepare_cached(&format!(
                 "SELECT {POOL_COLUMNS} FROM pool_owner o

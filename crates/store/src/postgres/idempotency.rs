@@ -38,7 +38,9 @@ pub(super) async fn look_up(
         .prepare_cached(
             "SELECT i.action, i.key, i.fingerprint, i.answer
              FROM unnest($2::text[], $3::text[]) q (action, key)
-             JOIN idempotency i ON i.account = $1 AND i.action = q.action AND i.key = q.key
+             CROSS JOIN LATERAL (
+                 SELECT * FROM idempotency
+                 WHERE account = $1 AND action = q.action AND key = q.key LIMIT 1) i
              WHERE i.at > $4",
         )
         .await?;

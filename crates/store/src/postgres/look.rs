@@ -108,6 +108,10 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Reads how `wanted` numbers and routes stand, each number once and each route once.
+    ///
+    /// `LATERAL … LIMIT 1`, here and in the other statements of batches, leaves the engine no
+    /// choice but to look each row up by its key: a plan made while the tables were small would
+    /// rather read them whole, and is kept when they have grown.
     pub(super) async fn look(
         &mut self,
         transaction: &Transaction<'_>,
@@ -127,14 +131,17 @@ impl Seen {
         let number_sql = transaction
             .prepare_cached(&format!(
                 "SELECT {NUMBER_COLUMNS} FROM unnest($3::int8[]) q (x)
-                 JOIN number n ON n.account = $1 AND n.x = q.x {LIVE_LOAD}"
+                 CROSS JOIN LATERAL (
+                     SELECT * FROM number WHERE account = $1 AND x = q.x LIMIT 1) n {LIVE_LOAD}"
             ))
             .await?;
         let route_sql = transaction
             .prepare_cached(
                 "SELECT r.x, r.selector, r.callee, r.sub_id, r.live_until
                  FROM unnest($2::int8[], $3::bytea[]) q (x, selector)
-                 JOIN route r ON r.account = $1 AND r.selector = q.selector AND r.x = q.x",
+                 CROSS JOIN LATERAL (
+                     SELECT * FROM route
+                     WHERE account = $1 AND selector = q.selector AND x = q.x LIMIT 1) r",
             )
             .await?;
         let account = account_column(account);

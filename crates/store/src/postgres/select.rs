@@ -262,8 +262,10 @@ impl Round<'_> {
                 "SELECT q.place, p.x
                  FROM unnest($2::int4[], $3::int8[], $4::int2[], $5::int8[])
                      WITH ORDINALITY q (place, pool, city, ord, turn)
-                 JOIN number_place p
-                     ON p.account = $1 AND p.pool = q.pool AND p.city = q.city AND p.ord = q.ord
+                 CROSS JOIN LATERAL (
+                     SELECT x FROM number_place
+                     WHERE account = $1 AND pool = q.pool AND city = q.city AND ord = q.ord
+                     LIMIT 1) p
                  ORDER BY q.turn",
             )
             .await?;
@@ -303,8 +305,9 @@ impl Round<'_> {
             .transaction
             .prepare_cached(
                 "SELECT l.pool, l.city, l.length FROM unnest($2::int8[], $3::int2[]) q (pool, city)
-                 JOIN number_list l
-                     ON l.account = $1 AND l.pool = q.pool AND l.city = q.city",
+                 CROSS JOIN LATERAL (
+                     SELECT * FROM number_list
+                     WHERE account = $1 AND pool = q.pool AND city = q.city LIMIT 1) l",
             )
             .await?;
         let account = account_column(self.account);

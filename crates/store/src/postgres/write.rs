@@ -93,7 +93,7 @@ impl LoadChanges {
                      settle_at = least(n.settle_at, c.settle_at)
                  FROM unnest($2::int8[], $3::int4[], $4::int4[], $5::int4[], $6::int4[], $7::int8[])
                      c (x, ax, axb, ax_exclusive, axb_exclusive, settle_at)
-                 WHERE n.account = $1 AND n.x = c.x",
+                 WHERE n.account = $1 AND n.x = ANY ($2) AND n.x = c.x",
             )
             .await?;
         let xs: Vec<i64> = self.0.keys().map(|x| number_column(*x)).collect();
@@ -202,7 +202,8 @@ pub(super) async fn end_routes(
         .prepare_cached(
             "UPDATE route r SET live_until = $3
              FROM unnest($4::bytea[], $5::int8[]) q (selector, x)
-             WHERE r.account = $1 AND r.selector = q.selector AND r.x = q.x AND r.sub_id = $2",
+             WHERE r.account = $1 AND r.selector = ANY ($4) AND r.x = ANY ($5)
+               AND r.selector = q.selector AND r.x = q.x AND r.sub_id = $2",
         )
         .await?;
     let routes: Vec<Route> = routes.collect();
