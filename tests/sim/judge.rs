@@ -29,7 +29,7 @@ use crate::{
 pub(crate) type Verdict = Result<(), String>;
 
 /// More ended bindings than this are dropped once nobody need remember them.
-const DEALS_KEPT: usize = 40;
+const DEALS_KEPT: usize = 4;
 
 /// How long things last where the history plays.
 #[derive(Clone, Copy, Debug)]
