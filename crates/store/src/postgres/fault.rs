@@ -40,7 +40,7 @@ impl From<PoolError> for Fault {
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
-            return Fault::Lost(format!("connection to PostgreSQL: {error}"));
+            return Fault::Lost(with_causes(&error));
         };
         let text = describe(db);
         let code = db.code();
@@ -63,8 +63,20 @@ impl From<tokio_postgres::Error> for Fault {
 pub(super) fn commit_fault(error: tokio_postgres::Error) -> Fault {
     match error.as_db_error() {
         Some(db) if !ends_session(db.code()) => error.into(),
-        _ => Fault::Unknown(format!("connection to PostgreSQL lost in COMMIT: {error}")),
+        _ => Fault::Unknown(format!("COMMIT was not answered: {}", with_causes(&error))),
     }
+}
+
+/// The driver's words with what is behind them: "error connecting" alone helps nobody.
+fn with_causes(error: &tokio_postgres::Error) -> String {
+    let mut text = format!("connection to PostgreSQL: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 pub(super) fn unavailable(text: &str) -> Fault {

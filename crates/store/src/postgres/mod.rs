@@ -94,13 +94,10 @@ impl PostgresStore {
         let target = connect::Target::parse(url)?;
         let connections = target.pool(options.connections_max, false)?;
         let writers = target.pool(WRITERS, true)?;
-        let mut client = match connections.get().await.map_err(Fault::from) {
-            Ok(client) => client,
-            Err(Fault::Store(error)) => return Err(error.into()),
-            Err(Fault::Again(text) | Fault::Lost(text) | Fault::Unknown(text)) => {
-                return Err(StoreError::Unavailable(text).into());
-            }
-        };
+        let mut client = connections
+            .get()
+            .await
+            .map_err(|error| cannot_connect(error.into()))?;
         schema::bring_up_to_date(&mut client).await?;
         drop(client);
         let core = Arc::new(Core::new(connections, writers, keys, options, now));
@@ -165,6 +162,17 @@ impl PostgresStore {
             .await
             .map_err(|_| unavailable("the store stopped while it was binding"))?
     }
+}
+
+fn cannot_connect(fault: Fault) -> OpenError {
+    let why = match fault {
+        Fault::Again(text) | Fault::Lost(text) | Fault::Unknown(text) => text,
+        Fault::Store(StoreError::Unavailable(text)) => text,
+        Fault::Store(error) => return error.into(),
+    };
+    OpenError::Other(format!(
+        "PostgreSQL cannot be used ({why}); check the connection string and that the server runs"
+    ))
 }
 
 async fn ready(core: &Core) -> Result<(), Fault> {

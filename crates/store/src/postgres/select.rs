@@ -26,6 +26,7 @@ use deadpool_postgres::Transaction;
 use super::{
     core::Core,
     fault::Fault,
+    idempotency::look_up,
     look::{Claim, Seen, given_out},
     rows::{account_column, b_key_column, city_column, column, number_of, pool_column, pool_of},
     walk::{Walk, judge_seen, tally},
@@ -107,14 +108,14 @@ pub(super) async fn select(
         round.look_at_all(jobs, &open).await?;
         let mut still_open = Vec::new();
         for mut search in open {
-            if round.is_over_quota(jobs, search.job) {
+            if round.is_over_quota(jobs, search.job).await? {
                 continue;
             }
             let job = &jobs[search.job];
             match round.decide(job, &mut search).await? {
                 Decision::Pick(x) => round.take(jobs, search.job, x),
                 Decision::LookOn => still_open.push(search),
-                Decision::Refuse(refusal) => round.refuse(jobs, search.job, refusal),
+                Decision::Refuse(refusal) => round.refuse(jobs, search.job, refusal).await?,
                 Decision::NextPlace => {
                     search.step += 1;
                     search.undrawn.clear();
@@ -352,14 +353,30 @@ impl Round<'_> {
 
     /// Answers a job whose account has no room; true as well when it must wait to see whether the
     /// others of the batch take the room.
-    fn is_over_quota(&self, jobs: &mut [Job], job: usize) -> bool {
+    async fn is_over_quota(&self, jobs: &mut [Job], job: usize) -> Result<bool, Fault> {
         let Some(max) = jobs[job].command.live_bindings_max else {
-            return false;
+            return Ok(false);
         };
         if self.live >= max {
-            jobs[job].answer(Ok(Err(BindRefusal::LiveBindingQuota)));
+            let refusal = BindRefusal::LiveBindingQuota;
+            self.answer_refusal(&mut jobs[job], refusal).await?;
         }
-        self.live + self.picks.len() as u64 >= max
+        Ok(self.live + self.picks.len() as u64 >= max)
+    }
+
+    /// Answers a refusal, unless a twin with the same key was granted what stands in the way: then
+    /// the job comes again and finds the twin's answer.
+    async fn answer_refusal(&self, job: &mut Job, refusal: BindRefusal) -> Result<(), Fault> {
+        if let Some(key) = job.idempotency() {
+            let keys = [key];
+            let known = look_up(self.core, self.transaction, self.account, &keys, self.now);
+            if known.await?.iter().any(Option::is_some) {
+                job.tries += 1;
+                return Ok(());
+            }
+        }
+        job.answer(Ok(Err(refusal)));
+        Ok(())
     }
 
     async fn decide(&self, job: &Job, search: &mut Search) -> Result<Decision, Fault> {
@@ -474,14 +491,21 @@ impl Round<'_> {
     }
 
     /// Answers a refusal of a named number, unless it may come from a mere wish of this batch.
-    fn refuse(&self, jobs: &mut [Job], job: usize, refusal: NumberRefusal) {
+    async fn refuse(
+        &self,
+        jobs: &mut [Job],
+        job: usize,
+        refusal: NumberRefusal,
+    ) -> Result<(), Fault> {
         let by_others = matches!(
             refusal,
             NumberRefusal::Conflict { .. } | NumberRefusal::AtCap | NumberRefusal::KindConflict
         );
-        if !(by_others && self.seen.has_claims()) {
-            jobs[job].answer(Ok(Err(BindRefusal::Number(refusal))));
+        if by_others && self.seen.has_claims() {
+            return Ok(());
         }
+        let refusal = BindRefusal::Number(refusal);
+        self.answer_refusal(&mut jobs[job], refusal).await
     }
 
     /// No place had a number: refuses, unless that may change with this very batch.
@@ -500,7 +524,8 @@ impl Round<'_> {
         if refusal.places.iter().any(|(_, tally)| tally.eligible > 0) {
             jobs[job].tries += 1;
         } else {
-            jobs[job].answer(Ok(Err(BindRefusal::NoneEligible(refusal))));
+            let refusal = BindRefusal::NoneEligible(refusal);
+            self.answer_refusal(&mut jobs[job], refusal).await?;
         }
         Ok(())
     }

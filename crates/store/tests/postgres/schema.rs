@@ -59,3 +59,15 @@ async fn a_migration_of_another_text_is_refused() {
     );
     database.done([]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_there_is_named_as_the_trouble() {
+    let Some(database) = Database::make().await else {
+        return;
+    };
+    let refused = database.open_by("postgres://u:hunter2@127.0.0.1:1/d").await;
+    let text = refused.err().expect("nobody listens there").to_string();
+    assert!(text.contains("Connection refused"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    database.done([]).await;
+}
