@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::Extent;
-use super::measurement::{build, lines, number, program, text};
+use super::measurement::{build, lines, number, text};
 use super::page::{self, table, thousands};
 use crate::process::{cargo, root, run};
 
@@ -40,7 +41,8 @@ pub(crate) fn heart(arguments: &[String]) -> Result<()> {
     if extent == Extent::Quick {
         bail!("bench-heart has no --quick");
     }
-    build()?;
+    let heart = build("bench-heart", "heart")?;
+    let pools = build("bench-pools", "heart")?;
     let mut sizes = vec![100_000, 1_000_000];
     if extent == Extent::Long {
         sizes.push(10_000_000);
@@ -48,10 +50,10 @@ pub(crate) fn heart(arguments: &[String]) -> Result<()> {
     let mut all = Vec::new();
     for live in sizes {
         for _ in 0..ROUNDS {
-            all.extend(lines(program("bench-heart").arg(live.to_string()))?);
+            all.extend(lines(Command::new(&heart).arg(live.to_string()))?);
         }
     }
-    let pools = lines(&mut program("bench-pools"))?;
+    let pools = lines(&mut Command::new(&pools))?;
     run(cargo().args([
         "bench",
         "--package",

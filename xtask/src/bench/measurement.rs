@@ -1,35 +1,37 @@
 //! Running a measuring program and reading its lines.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::process::{capture, cargo, run};
+use crate::process::{capture, cargo};
 
-/// Builds the measuring programs, so that no build runs beside a measurement.
-pub(super) fn build() -> Result<()> {
-    run(cargo().args([
+/// Builds a measuring program of the benches package, which `feature` is built on, and returns
+/// where it is. Built once: no build runs beside a measurement, and no edit changes what is
+/// measured half-way.
+pub(super) fn build(name: &str, feature: &str) -> Result<PathBuf> {
+    println!("building {name}");
+    let mut command = cargo();
+    command.args([
         "build",
         "--release",
         "--package",
         "axbridge-benches",
-        "--bins",
-    ]))
-}
-
-/// A measuring program of the benches package.
-pub(super) fn program(name: &str) -> Command {
-    let mut command = cargo();
-    command.args([
-        "run",
-        "--release",
-        "--quiet",
-        "--package",
-        "axbridge-benches",
+        "--bin",
+        name,
     ]);
-    command.args(["--bin", name, "--"]);
-    command
+    command.args(["--no-default-features", "--features", feature]);
+    let printed = capture(command.args(["--message-format", "json", "--quiet"]))?;
+    let messages = printed
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut programs =
+        messages.filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from));
+    programs
+        .find(|path| path.file_stem().is_some_and(|stem| stem == name))
+        .with_context(|| format!("cargo built {name} and did not say where"))
 }
 
 /// Runs it to the end; each line it prints is one JSON object.

@@ -41,11 +41,21 @@ pub(super) fn provenance(command: &str) -> Result<String> {
     let model = models.next().unwrap_or("unknown processor").to_owned();
     let count = 1 + models.count();
     Ok(format!(
-        "`{command}` on {}, {count} × {model}, {}, {}.",
+        "`{command}` on {}, {count} × {model}, {}, {}; load average {} at the end.",
         date.trim(),
         memory(),
-        kernel.trim()
+        kernel.trim(),
+        load_average()
     ))
+}
+
+/// What else ran in the last minute: above the number of processors, figures are too low.
+fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace()
+        .next()
+        .unwrap_or("unknown")
+        .to_owned()
 }
 
 fn memory() -> String {

@@ -2,13 +2,14 @@
 //! after the other on one machine.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::Extent;
-use super::measurement::{build, lines, median, number, program, text};
+use super::measurement::{build, lines, median, number, text};
 use super::page::{self, table, thousands};
 use super::redis;
 use crate::postgres::{self, Database};
@@ -25,8 +26,8 @@ const SETTINGS: [&str; 3] = [
 pub(crate) fn store(arguments: &[String]) -> Result<()> {
     let extent = Extent::parse(arguments)?;
     redis::install()?;
-    build()?;
     let bench = Bench {
+        program: build("bench-store", "store")?,
         database: postgres::provide_tuned(&SETTINGS)?,
         folder: tempfile::tempdir().context("could not make a folder for the data")?,
         seconds: if extent == Extent::Quick { "2" } else { "4" },
@@ -53,6 +54,7 @@ pub(crate) fn store(arguments: &[String]) -> Result<()> {
 }
 
 struct Bench {
+    program: PathBuf,
     database: Database,
     folder: TempDir,
     seconds: &'static str,
@@ -77,10 +79,10 @@ impl Bench {
         all.extend(self.probe(live)?);
         all.extend(self.on_postgres("postgres", live, self.callers, "uniform,hot", 1)?);
         all.extend(self.on_postgres("postgres", live, "64,64,64", "uniform,hot", 2)?);
-        all.extend(self.on_postgres("naive", live, "64,64,64", "uniform,hot", 1)?);
+        all.extend(self.on_postgres("naive", live, "64,64,64", "uniform", 1)?);
         let server = redis::start(self.folder.path())?;
         let port = server.port.to_string();
-        all.extend(self.subject("redis", live, "64,64,64", "uniform,hot", &["--port", &port])?);
+        all.extend(self.subject("redis", live, "64,64,64", "uniform", &["--port", &port])?);
         drop(server);
         all.extend(self.probe(live)?);
         Ok(all)
@@ -132,7 +134,7 @@ impl Bench {
         place: &[&str],
     ) -> Result<Vec<Value>> {
         println!("-- {subject}");
-        let mut command = program("bench-store");
+        let mut command = Command::new(&self.program);
         command.args([subject, "--live", &live.to_string(), "--callers", callers]);
         command.args(["--load", loads, "--seconds", self.seconds]);
         command.args(place);

@@ -65,6 +65,14 @@ impl Arguments {
         self.port.context("--port is missing")
     }
 
+    /// For subjects that never end a binding: one B would soon have used up the pool.
+    pub(crate) fn uniform_only(&self) -> Result<()> {
+        if self.loads.contains(&Load::Hot) {
+            bail!("this subject has no hot load: it ends no binding, and one B fills the pool");
+        }
+        Ok(())
+    }
+
     /// Every combination of load and callers that was asked for.
     pub(crate) fn rounds(&self) -> impl Iterator<Item = (Load, usize)> + '_ {
         let of_load = |load: &Load| {

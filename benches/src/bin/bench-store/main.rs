@@ -26,8 +26,8 @@ bench-store SUBJECT [OPTION VALUE]…
   sqlite      the embedded store                            --dir --live --callers --load
   waves       the embedded store, 64 binds at a time        --dir --live
   postgres    the shared store, one node for each --url     --url… --live --callers --load
-  naive       SELECT … FOR UPDATE, five round trips         --url --live --callers --load
-  redis       a Lua script in Redis                         --port --live --callers --load
+  naive       SELECT … FOR UPDATE, five round trips         --url --live --callers
+  redis       a Lua script in Redis                         --port --live --callers
 ";
 
 fn main() -> Result<()> {

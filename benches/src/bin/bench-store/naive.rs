@@ -12,7 +12,7 @@ use tokio_postgres::{Client, NoTls, Statement, error::SqlState};
 use crate::{
     arguments::Arguments,
     closed_loop::{self, Caller},
-    traffic::{Load, Traffic},
+    traffic::Traffic,
 };
 
 const FIRST_X: i64 = 17_000_000_000;
@@ -123,6 +123,7 @@ async fn connect(url: &str) -> Result<Client> {
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let url = arguments.url()?;
     let live = arguments.live;
+    arguments.uniform_only()?;
     let client = connect(url).await?;
     client.batch_execute(SCHEMA).await?;
     let uniform = live / axbridge_benches::world::BINDINGS_PER_B;
@@ -140,12 +141,6 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
         for index in 0..callers {
             let seed = (round * callers + index) as u64 + 1;
             all.push(Naive::connect(url, Traffic::new(load, live, seed)).await?);
-        }
-        if load == Load::Hot {
-            // Its partners of an earlier round must not fill the pool.
-            client
-                .batch_execute("DELETE FROM route WHERE party = 15000000000 OR peer = 15000000000")
-                .await?;
         }
         let outcome = closed_loop::run(all, arguments.duration).await?;
         println!("{}", outcome.json("naive", live, load.name(), callers));

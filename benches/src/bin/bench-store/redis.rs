@@ -11,7 +11,7 @@ use tokio::{
 use crate::{
     arguments::Arguments,
     closed_loop::{self, Caller},
-    traffic::{Load, Traffic},
+    traffic::Traffic,
 };
 
 /// Binds A (1) and B (2) until (3).
@@ -117,6 +117,7 @@ impl Caller for Lua {
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let port = arguments.port()?;
     let live = arguments.live;
+    arguments.uniform_only()?;
     let mut control = Connection::open(port).await?;
     let bs = (live / axbridge_benches::world::BINDINGS_PER_B).max(1);
     control
@@ -133,9 +134,6 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     }
     let script = control.call(&["SCRIPT", "LOAD", BIND]).await?;
     for (round, (load, callers)) in arguments.rounds().enumerate() {
-        if load == Load::Hot {
-            control.call(&["DEL", "r:15000000000"]).await?;
-        }
         let mut all = Vec::new();
         for index in 0..callers {
             all.push(Lua {
