@@ -11,6 +11,7 @@
 //! | [`action`], [`actions`] | what an action is; the table [`actions::ACTIONS`], one file an action |
 //! | [`arguments`], [`call`] | parameters read by the table; a call as its handler sees it |
 //! | [`error`], [`envelope`], [`request_id`] | the table of errors, the form of every answer |
+//! | [`shares`] | places that many share, so that nobody takes them all |
 //! | [`openapi`], [`docs`] | the document and the reference pages that the tables make |
 
 pub mod action;
@@ -27,4 +28,5 @@ pub mod gateway;
 pub mod openapi;
 mod percent;
 pub mod request_id;
+pub mod shares;
 pub mod signature;

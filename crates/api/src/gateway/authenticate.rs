@@ -49,13 +49,9 @@ pub(super) async fn check(
             "this server issues no temporary credentials",
         ));
     }
-    signature::verify(
-        &parts(received),
-        presented,
-        key.secret.reveal().as_bytes(),
-        now_unix_s,
-        gateway.settings.clock_skew_s,
-    )?;
+    let derived = gateway.signing_keys.get(&key, &presented.scope);
+    signature::verify_with_key(&parts(received), presented, &derived.key)?;
+    gateway.signing_keys.keep(derived);
     Ok(Authenticated {
         caller: Caller {
             access_key: key.id.clone(),

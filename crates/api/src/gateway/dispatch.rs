@@ -14,6 +14,7 @@ use crate::arguments::Arguments;
 use crate::call::{Call, CallError};
 use crate::decode::Params;
 use crate::error::ApiError;
+use crate::shares::{Full, Place};
 
 /// How a request came out, with what was learnt about it on the way.
 pub(super) struct Report {
@@ -73,6 +74,7 @@ async fn admitted(
             .with_detail("this action needs an access key with the operator role"));
     }
     gateway.rates.check(&caller.access_key)?;
+    let _place = place(gateway, caller.account)?;
     let params = decode(received, &authenticated)?;
     let called = call(gateway, action, &authenticated, &params).await;
     called.map_err(|error| {
@@ -80,6 +82,16 @@ async fn admitted(
             gateway.app.metrics().refused(refusal);
         }
         error.into()
+    })
+}
+
+/// A place among the requests in work, held until this one is done.
+fn place(gateway: &Gateway, account: AccountId) -> Result<Place<AccountId>, ApiError> {
+    gateway.room.take(account).map_err(|full| match full {
+        Full::Everywhere => ApiError::unavailable("as many requests as may are in work"),
+        Full::ForThisTaker => gateway
+            .rates
+            .over("wait for answers before sending more: too many requests are in work"),
     })
 }
 

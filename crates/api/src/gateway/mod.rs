@@ -1,17 +1,19 @@
 //! The gateway: from an HTTP request to one call of an action and back to the
 //! envelope.
 //!
-//! A request passes in this order: path, method, room for one more, size; then
-//! who signs, which action, may they, how fast; then the parameters by the
-//! table; then the handler. What fails answers the JSON envelope, whatever it
+//! A request passes in this order: path, method, the body within its bounds, room
+//! for one more; then who signs, which action, may they, how fast, their share
+//! of the room; then the parameters by the table; then the handler. What fails answers the JSON envelope, whatever it
 //! is. Listening, TLS and timeouts of the connection are the server's.
 
 mod authenticate;
+mod body;
 mod dispatch;
 mod probes;
 mod rate;
 mod respond;
 mod serve;
+mod signing_keys;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use axbridge_app::App;
 use axbridge_app::chance::Chance;
+use axbridge_domain::account::AccountId;
 use axbridge_domain::limits;
 use axum::Router;
 use tokio::sync::Semaphore;
@@ -27,7 +30,10 @@ use tokio::sync::Semaphore;
 use crate::request_id::RequestId;
 use crate::signature::DEFAULT_WINDOW_S;
 
+use self::body::Bodies;
 use self::rate::RateLimits;
+use self::signing_keys::SigningKeys;
+use crate::shares::Shares;
 
 /// The largest body by default, in bytes.
 pub const BODY_BYTES_MAX_DEFAULT: usize = 256 * 1024;
@@ -37,6 +43,11 @@ pub const CONCURRENT_REQUESTS_MAX_DEFAULT: usize = 1024;
 
 /// How long a request may take by default.
 pub const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// Requests that arrived whole, for each one that may be in work: what waits for
+/// its signature to be checked is short work, and refusing it too early would
+/// refuse it without knowing whose it is.
+const ARRIVED_FOR_EACH_IN_WORK: usize = 4;
 
 /// What a request over the rate limit hears.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +73,8 @@ pub struct GatewaySettings {
     pub body_bytes_max: usize,
     /// How far the time of a signature may be off, in seconds, either way.
     pub clock_skew_s: i64,
-    /// The most requests in work at once; one more is refused.
+    /// The most requests in work at once; one more is refused. An account alone
+    /// gets half of that, two a third each, so that others find room.
     pub concurrent_requests_max: usize,
     /// How long a body may take to arrive, and then how long the answer may
     /// take.
@@ -88,9 +100,15 @@ impl Default for GatewaySettings {
 pub fn router(app: Arc<App>, settings: GatewaySettings) -> Router {
     let gateway = Gateway {
         rates: RateLimits::new(settings.requests_per_key_per_s, settings.over_rate),
-        room: Arc::new(Semaphore::new(
-            settings.concurrent_requests_max.min(Semaphore::MAX_PERMITS),
+        arrived: Arc::new(Semaphore::new(
+            settings
+                .concurrent_requests_max
+                .saturating_mul(ARRIVED_FOR_EACH_IN_WORK)
+                .min(Semaphore::MAX_PERMITS),
         )),
+        room: Shares::new(settings.concurrent_requests_max),
+        bodies: Bodies::new(settings.body_bytes_max, settings.request_timeout),
+        signing_keys: SigningKeys::new(),
         ids: RequestIds::new(),
         app,
         settings,
@@ -113,7 +131,12 @@ struct Gateway {
     app: Arc<App>,
     settings: GatewaySettings,
     rates: RateLimits,
-    room: Arc<Semaphore>,
+    /// Requests that arrived whole and are not answered.
+    arrived: Arc<Semaphore>,
+    /// Those of them that are known to be an account's, and in work.
+    room: Shares<AccountId>,
+    bodies: Bodies,
+    signing_keys: SigningKeys,
     ids: RequestIds,
 }
 

@@ -32,12 +32,15 @@ impl RateLimits {
             return Ok(());
         };
         let counted = limiter.check_key(&access_key.to_owned());
-        counted.map_err(|_| {
-            let code = match self.over_rate {
-                OverRate::OverQpsLimit => ErrorCode::OverQpsLimit,
-                OverRate::FlowLimitExceeded => ErrorCode::FlowLimitExceeded,
-            };
-            ApiError::business(code, "send more slowly, and try again after a moment")
-        })
+        counted.map_err(|_| self.over("send more slowly, and try again after a moment"))
+    }
+
+    /// What a client hears that asks for too much.
+    pub(super) fn over(&self, why: &str) -> ApiError {
+        let code = match self.over_rate {
+            OverRate::OverQpsLimit => ErrorCode::OverQpsLimit,
+            OverRate::FlowLimitExceeded => ErrorCode::FlowLimitExceeded,
+        };
+        ApiError::business(code, why)
     }
 }

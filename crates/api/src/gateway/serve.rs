@@ -6,16 +6,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::Response;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinError;
 
+use super::body::TakenBody;
 use super::dispatch::{self, Report};
 use super::respond::{Answered, respond};
 use super::{Gateway, probes};
@@ -27,7 +26,7 @@ use crate::request_id::RequestId;
 /// A request that arrived whole.
 pub(super) struct Received {
     pub(super) parts: Parts,
-    pub(super) body: Bytes,
+    pub(super) body: TakenBody,
     pub(super) routing: Routing,
 }
 
@@ -82,31 +81,21 @@ async fn take(
     if !matches!(parts.method, Method::GET | Method::POST) {
         return Err(ApiError::method_not_allowed(parts.method.as_str()));
     }
-    let room = gateway.room.clone().try_acquire_owned();
-    let permit = room.map_err(|_| ApiError::unavailable("as many requests as may are in work"))?;
-    let limit = gateway.settings.body_bytes_max;
-    let reading = tokio::time::timeout(gateway.settings.request_timeout, read(body, limit));
-    let body = reading
-        .await
-        .map_err(|_| ApiError::new(ErrorCode::RequestTimeout))??;
+    let full = || ApiError::unavailable("as many requests as may have arrived");
+    // Looked at before the body for speed; counted after it, so that a body that arrives slowly
+    // takes no place.
+    if gateway.arrived.available_permits() == 0 {
+        return Err(full());
+    }
+    let body = gateway.bodies.take(body).await?;
+    let permit = gateway.arrived.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| full())?;
     let received = Received {
         parts,
         body,
         routing,
     };
     Ok((received, permit))
-}
-
-async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > limit {
-        return Err(ApiError::payload_too_large(limit));
-    }
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::payload_too_large(limit)),
-        Err(error) => Err(ApiError::invalid_parameter("body", "broke off").with_log(error)),
-    }
 }
 
 async fn carry_out(
