@@ -7,14 +7,53 @@ use std::{
 };
 
 use crate::{
-    flaw::Flaw,
+    application,
+    flaw::{Flaw, Meddling},
     heart,
-    history::{Step, history},
-    outcome::{Breach, shrink},
+    history::{self, Step},
+    outcome::{Breach, Outcome, shrink},
 };
 
-/// The most runs that making a failure smaller may cost.
-const SHRINK_TRIES: usize = 4000;
+/// What is put to the test, and what is wrong with it on purpose.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    /// The pure heart over the simulated store.
+    Heart(Option<Flaw>),
+    /// The whole application over the embedded store.
+    Application(Option<Meddling>),
+}
+
+impl Form {
+    pub(crate) fn history(self, seed: u64, index: u64) -> Vec<Step> {
+        match self {
+            Form::Heart(_) => history::history(seed, index),
+            Form::Application(_) => history::short(seed, index),
+        }
+    }
+
+    pub(crate) fn run(self, steps: &[Step], tell: bool) -> Outcome {
+        match self {
+            Form::Heart(flaw) => heart::run(steps, flaw, tell),
+            Form::Application(meddling) => application::run(steps, meddling, tell),
+        }
+    }
+
+    /// The most runs that making a failure smaller may cost.
+    fn shrink_tries(self) -> usize {
+        match self {
+            Form::Heart(_) => 4000,
+            Form::Application(_) => 60,
+        }
+    }
+
+    /// How the chore that replays a history is told which form to take.
+    fn option(self) -> &'static str {
+        match self {
+            Form::Heart(_) => "",
+            Form::Application(_) => " --application",
+        }
+    }
+}
 
 /// What is to be run.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +62,7 @@ pub(crate) struct Plan {
     /// At least so many steps; the last histories are run to their end.
     pub(crate) steps: u64,
     pub(crate) threads: u64,
-    pub(crate) flaw: Option<Flaw>,
+    pub(crate) form: Form,
     /// Whether to say now and then how far it is.
     pub(crate) chatty: bool,
 }
@@ -49,7 +88,7 @@ pub(crate) struct Failure {
 
 /// Runs histories until there were enough steps.
 pub(crate) fn run(plan: Plan) -> Result<Report, Box<Failure>> {
-    let lengths = (0..).map(|index| history(plan.seed, index).len() as u64);
+    let lengths = (0..).map(|index| plan.form.history(plan.seed, index).len() as u64);
     let mut histories = 0;
     let mut steps = 0;
     for length in lengths {
@@ -91,8 +130,8 @@ fn run_every(plan: Plan, worker: u64, histories: u64, failed: &AtomicU64, done: 
     let mut digest = 0_u64;
     let mut index = worker;
     while index < histories && index < failed.load(Ordering::Relaxed) {
-        let steps = history(plan.seed, index);
-        let outcome = heart::run(&steps, plan.flaw, false);
+        let steps = plan.form.history(plan.seed, index);
+        let outcome = plan.form.run(&steps, false);
         if outcome.breach.is_some() {
             failed.fetch_min(index, Ordering::Relaxed);
             break;
@@ -109,12 +148,12 @@ fn run_every(plan: Plan, worker: u64, histories: u64, failed: &AtomicU64, done: 
 
 /// Makes a failing history smaller and tells it.
 pub(crate) fn explain(plan: Plan, index: u64) -> Failure {
-    let steps = history(plan.seed, index);
-    let fails = |steps: &[Step]| heart::run(steps, plan.flaw, false).breach.is_some();
-    let first = heart::run(&steps, plan.flaw, false).breach;
+    let steps = plan.form.history(plan.seed, index);
+    let fails = |steps: &[Step]| plan.form.run(steps, false).breach.is_some();
+    let first = plan.form.run(&steps, false).breach;
     let needed = first.map_or(steps.len(), |breach| breach.step + 1);
-    let smallest = shrink(&steps[..needed], SHRINK_TRIES, fails);
-    let outcome = heart::run(&smallest, plan.flaw, true);
+    let smallest = shrink(&steps[..needed], plan.form.shrink_tries(), fails);
+    let outcome = plan.form.run(&smallest, true);
     let breach = outcome.breach.unwrap_or(Breach {
         step: 0,
         what: "it failed once and not again: something is left to chance".to_owned(),
@@ -130,8 +169,10 @@ pub(crate) fn explain(plan: Plan, index: u64) -> Failure {
     }
     let _ = write!(
         story,
-        "  => {}\nreplay it: cargo xtask sim --seed {} --only {index}",
-        breach.what, plan.seed
+        "  => {}\nreplay it: cargo xtask sim --seed {} --only {index}{}",
+        breach.what,
+        plan.seed,
+        plan.form.option()
     );
     Failure {
         breach,

@@ -33,9 +33,14 @@ pub(crate) fn city_of(number: usize) -> CityCode {
     city(number / 2)
 }
 
+/// The digits of a number X.
+pub(crate) fn digits(number: usize) -> String {
+    format!("1380000000{number}")
+}
+
 /// A number X.
 pub(crate) fn number(index: usize) -> PhoneNumber {
-    PhoneNumber::parse(&format!("1380000000{index}")).expect("a mobile number")
+    PhoneNumber::parse(&digits(index)).expect("a mobile number")
 }
 
 /// The real number of a person.

@@ -57,3 +57,25 @@ impl Flaw {
         Flaw::RefusesTooSoon,
     ];
 }
+
+/// Something that somebody does to the application behind the judge's back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Meddling {
+    /// Idempotency keys do not arrive.
+    KeyDropped,
+    /// Unbinds are answered and do not arrive.
+    UnbindSwallowed,
+    /// Changes of a pool's rules are answered and do not arrive.
+    RulesSwallowed,
+    /// The log of the database is lost in a crash.
+    LogLost,
+}
+
+impl Meddling {
+    pub(crate) const ALL: [Meddling; 4] = [
+        Meddling::KeyDropped,
+        Meddling::UnbindSwallowed,
+        Meddling::RulesSwallowed,
+        Meddling::LogLost,
+    ];
+}

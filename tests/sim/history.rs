@@ -39,8 +39,12 @@ pub(crate) fn history(seed: u64, index: u64) -> Vec<Step> {
     history_of(seed, index, length)
 }
 
-/// As [`history`], of this length.
-pub(crate) fn history_of(seed: u64, index: u64, length: usize) -> Vec<Step> {
+/// As [`history`], but never long.
+pub(crate) fn short(seed: u64, index: u64) -> Vec<Step> {
+    history_of(seed, index, SHORT)
+}
+
+fn history_of(seed: u64, index: u64, length: usize) -> Vec<Step> {
     let mut mixed = Draws::from_seed(seed);
     let mut draws = Draws::from_seed(mixed.next_u64() ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     // Some histories know little time, some no trouble at all.

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 
 use axbridge_domain::{
     binding::{Mode, SubId},
-    city_order::Tier,
+    city_order::{CityWish, Tier, city_order},
     draft::ClaimRules,
+    numbering::Numbering,
     phone::PhoneNumber,
     pool::{Policy, PoolRules},
     refusal::{Refusal, Tally},
@@ -31,6 +32,9 @@ pub(crate) type Verdict = Result<(), String>;
 /// More ended bindings than this are dropped once nobody need remember them.
 const DEALS_KEPT: usize = 4;
 
+/// How many bindings of the past are looked at now and then.
+const RECENT_MAX: usize = 12;
+
 /// How long things last where the history plays.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
@@ -50,6 +54,10 @@ pub(crate) struct Judge {
     lists: [Vec<(usize, bool)>; cast::POOL_OWNERS.len()],
     kept: Vec<Kept>,
     made: HashMap<SubId, Stored>,
+    /// The newest bindings, in the order they were made.
+    recent: Vec<SubId>,
+    /// Whose cities decide where nobody names one; without it the whole pool is looked at.
+    numbering: Option<Numbering>,
     /// The latest moment that the store was told of.
     pub(crate) served_at: Timestamp,
     /// The latest moment that the disk was told of.
@@ -75,9 +83,24 @@ impl Judge {
             lists: Default::default(),
             kept: Vec::new(),
             made: HashMap::new(),
+            recent: Vec::new(),
+            numbering: None,
             served_at: Timestamp::MIN,
             durable_at: Timestamp::MIN,
         }
+    }
+
+    /// Where nobody names a city, A's own counts.
+    pub(crate) fn in_cities_of(mut self, numbering: Numbering) -> Self {
+        self.numbering = Some(numbering);
+        self
+    }
+
+    /// The newest bindings, live or ended, as they were last acknowledged.
+    pub(crate) fn recent(&self) -> impl Iterator<Item = &Stored> {
+        self.recent
+            .iter()
+            .filter_map(|sub_id| self.made.get(sub_id))
     }
 
     /// A batch was served at this moment, for requests that were sent at `asked` or before.
@@ -213,7 +236,7 @@ impl Judge {
         }
         let wanted = Wanted {
             pool: cast::pool_no(bind.pool),
-            tiers: tiers.to_vec(),
+            tiers: self.tiers_of(bind, tiers),
             shape: bind.parties.shape(request.account),
             exclusive: bind.exclusive,
             rules,
@@ -230,6 +253,18 @@ impl Judge {
                 is_refused(answer, Why::NoneEligible(Refusal { places }))
             }
         }
+    }
+
+    fn tiers_of(&self, bind: &Bind, tiers: &[Tier]) -> Vec<Tier> {
+        let named = tiers.iter().any(|tier| tier.city().is_some());
+        let Some(numbering) = self.numbering.as_ref().filter(|_| !named) else {
+            return tiers.to_vec();
+        };
+        let [a, b] = bind.parties.people();
+        let city_of = |number: Option<PhoneNumber>| number.and_then(|it| numbering.city_of(&it));
+        let fallback = self.rules[bind.pool].city_fallback;
+        let wish = CityWish::default();
+        city_order(&wish, city_of(a), city_of(b), b.is_some(), fallback)
     }
 
     fn place(&self, pool: usize, tier: Tier) -> impl Iterator<Item = (PhoneNumber, bool)> {
@@ -360,6 +395,10 @@ impl Judge {
             });
         }
         self.made.insert(sub_id, stored);
+        if self.recent.len() == RECENT_MAX {
+            self.recent.remove(0);
+        }
+        self.recent.push(sub_id);
         Ok(())
     }
 
