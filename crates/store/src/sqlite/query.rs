@@ -82,10 +82,13 @@ impl SqliteStore {
                 .into_iter()
                 .flatten()
                 .find(|number| keys.party_key(account, *number) == callee);
-            if let Some(callee) = rung {
+            let is_as_seen = binding.is_live(now) && binding.x == query.x;
+            if let Some(callee) = rung.filter(|_| is_as_seen) {
                 return Ok(CallRoute::Connect { binding, callee });
             }
-            // A party of the binding was changed after memory was looked at.
+            // The binding was changed after memory was looked at. Its row may be ahead of memory,
+            // which has caught up once the writer answers.
+            self.write(now, |_| Ok(())).await?;
         }
         Err(StoreError::Unavailable(
             "the binding of this call keeps changing".to_owned(),
