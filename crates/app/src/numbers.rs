@@ -224,7 +224,9 @@ fn check_kind(x: PhoneNumber, kind: &str) -> Result<(), String> {
 
 fn import_reason(refusal: ImportRefusal) -> &'static str {
     match refusal {
-        ImportRefusal::InAnotherPool => "the number is in another pool; delete it there first",
+        ImportRefusal::InAnotherPool => {
+            "the number belongs to another pool, where it stays even when it is deleted; import it into that pool"
+        }
         ImportRefusal::OtherCity => {
             "the number is here with another city; delete it first to change that"
         }
