@@ -15,7 +15,7 @@ use crate::wire::Running;
 /// Runs until SIGTERM or SIGINT, then finishes what was accepted.
 pub(crate) async fn run(global: &Global, serve: &Serve) -> Result<(), Failure> {
     let settings = settings_of(global, &serve.settings)?;
-    logging::start(&settings.log)?;
+    let _last_lines = logging::start(&settings.log)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;

@@ -24,6 +24,8 @@ pub(crate) struct Http {
     request_timeout_s: u64,
     /// The most requests in work at once.
     pub(crate) concurrent_requests_max: usize,
+    /// The most connections at once.
+    pub(crate) connections_max: usize,
     drain_s: u64,
 }
 
@@ -50,6 +52,8 @@ impl Http {
         within("http.body_bytes_max", body, 1024, 64 * 1024 * 1024)?;
         let requests = u64::try_from(self.concurrent_requests_max).unwrap_or(u64::MAX);
         within("http.concurrent_requests_max", requests, 1, 1_000_000)?;
+        let connections = u64::try_from(self.connections_max).unwrap_or(u64::MAX);
+        within("http.connections_max", connections, 1, 1_000_000)?;
         within("http.header_timeout_s", self.header_timeout_s, 1, 3600)?;
         within("http.request_timeout_s", self.request_timeout_s, 1, 3600)?;
         within("http.drain_s", self.drain_s, 0, 3600)

@@ -13,12 +13,19 @@ use axum_server::tls_rustls::RustlsConfig;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::connections::Admission;
 use super::url_of;
 use crate::config::{Http, Settings, TlsFiles};
 use crate::failure::Failure;
 
 /// On the operator port, which is not worth a setting of its own.
 const OPERATOR_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections to the operator port at once.
+const OPERATOR_CONNECTIONS_MAX: usize = 64;
+
+/// The longest head of a request, in bytes. Ours are below 2 KiB.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 
 /// Requests of one HTTP/2 connection that may be in work at once.
 const STREAMS_PER_CONNECTION_MAX: u32 = 128;
@@ -94,18 +101,22 @@ impl Listener {
         certificate: Option<Certificate>,
     ) -> io::Result<Self> {
         let routes = super::gateway::routes(app, settings);
-        Self::serve(socket, routes, settings.http.header_timeout(), certificate)
+        let admission = Admission::new(settings.http.connections_max);
+        let header_timeout = settings.http.header_timeout();
+        Self::serve(socket, routes, admission, header_timeout, certificate)
     }
 
     /// Serves metrics and health.
     pub(super) fn operator(socket: TcpListener, app: &Arc<App>) -> io::Result<Self> {
         let routes = super::gateway::operator_routes(app);
-        Self::serve(socket, routes, OPERATOR_HEADER_TIMEOUT, None)
+        let admission = Admission::new(OPERATOR_CONNECTIONS_MAX);
+        Self::serve(socket, routes, admission, OPERATOR_HEADER_TIMEOUT, None)
     }
 
     fn serve(
         socket: TcpListener,
         routes: Router,
+        admission: Admission,
         header_timeout: Duration,
         certificate: Option<Certificate>,
     ) -> io::Result<Self> {
@@ -117,12 +128,19 @@ impl Listener {
             .handle(handle.clone())
             .first_request_timeout(header_timeout)
             .accept_error_handler(|_, error| {
-                tracing::warn!(%error, "a connection could not be accepted");
+                // What has no place was told of where it was refused.
+                if error.kind() != io::ErrorKind::ConnectionRefused {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                }
             });
         let protocols = server.http_builder();
-        protocols.http1().header_read_timeout(header_timeout);
+        protocols
+            .http1()
+            .header_read_timeout(header_timeout)
+            .max_buf_size(HEAD_BYTES_MAX);
         protocols
             .http2()
+            .max_header_list_size(HEAD_BYTES_MAX as u32)
             .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX);
         let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
         let config = certificate.as_ref().map(|it| it.config.clone());
@@ -131,10 +149,11 @@ impl Listener {
             match config {
                 Some(config) => {
                     let tls = axum_server::tls_rustls::RustlsAcceptor::new(config)
-                        .handshake_timeout(header_timeout);
+                        .handshake_timeout(header_timeout)
+                        .acceptor(admission);
                     server.acceptor(tls).serve(routes).await
                 }
-                None => server.serve(routes).await,
+                None => server.acceptor(admission).serve(routes).await,
             }
         });
         Ok(Self {

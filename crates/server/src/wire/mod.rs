@@ -1,5 +1,6 @@
 //! Builds the application and its listeners from settings, and owns their end.
 
+mod connections;
 mod gateway;
 mod http;
 mod keys;

@@ -251,7 +251,7 @@ fn the_reference_in_the_repository_is_up_to_date() {
 fn help_shows_every_command_and_version_its_version() {
     let help = run(["--help"]).out;
     for command in [
-        "demo", "serve", "key", "pool", "number", "call", "resolve", "doctor",
+        "demo", "serve", "key", "pool", "number", "call", "resolve", "doctor", "bench",
     ] {
         assert!(
             help.contains(&format!("\n  {command} ")),

@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod doctor;
 mod import;
+mod overload;
 mod program;
 mod serve;
 mod settings;

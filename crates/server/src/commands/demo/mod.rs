@@ -26,7 +26,7 @@ pub(crate) async fn run(output: Output, demo: &Demo) -> Result<(), Failure> {
         .prefix("axbridge-demo-")
         .tempdir()?;
     let settings = settings_in(folder.path())?;
-    logging::start(&settings.log)?;
+    let _last_lines = logging::start(&settings.log)?;
     let running = Running::start(&settings).await?;
     let told = tokio::select! {
         told = tell(output, demo, &running, folder.path()) => told,
