@@ -157,20 +157,28 @@ pub fn choose(
     seed: u64,
 ) -> Result<PhoneNumber, Refusal> {
     let mut draws = Draws::from_seed(seed);
-    for quarantine_ms in wanted.quarantines_ms() {
-        let view = View {
-            inventory,
-            draft,
-            wanted,
-            quarantine_ms,
-        };
-        for tier in &wanted.tiers {
-            if let Some(x) = view.choose_in(*tier, &mut draws) {
-                return Ok(x);
-            }
+    let [full, shortest] = wanted.quarantines_ms();
+    let view = |quarantine_ms| View {
+        inventory,
+        draft,
+        wanted,
+        quarantine_ms,
+    };
+    // One look at a whole list tells who is eligible under either quarantine, and why the others
+    // are not: whoever is refused costs no second look.
+    let mut places = Vec::with_capacity(wanted.tiers.len());
+    for tier in &wanted.tiers {
+        match view(full).choose_in(*tier, &mut draws) {
+            Ok(x) => return Ok(x),
+            Err(tally) => places.push((*tier, tally)),
         }
     }
-    Err(tally(inventory, draft, wanted))
+    for (tier, _) in places.iter().filter(|(_, tally)| tally.eligible > 0) {
+        if let Ok(x) = view(shortest).choose_in(*tier, &mut draws) {
+            return Ok(x);
+        }
+    }
+    Err(Refusal { places })
 }
 
 /// How the numbers of every place stand for the request, under the shortest quarantine.
@@ -186,7 +194,7 @@ pub fn tally(inventory: &Inventory, draft: &Draft<'_>, wanted: &Wanted) -> Refus
     let places = wanted.tiers.iter().map(|tier| {
         let mut tally = Tally::default();
         for x in inventory.list(wanted.pool, tier.city()) {
-            tally.count(view.judge(*x).map(|_| ()));
+            tally.count(view.judge(*x, quarantine_ms).map(|_| ()));
         }
         (*tier, tally)
     });
@@ -203,7 +211,7 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn judge(&self, x: PhoneNumber) -> Result<Candidate, Obstacle> {
+    fn judge(&self, x: PhoneNumber, quarantine_ms: i64) -> Result<Candidate, Obstacle> {
         let enabled = self.inventory.get(x).is_some_and(|slot| slot.enabled);
         let stand = |route: &Route| self.draft.stand(route.x, route.selector);
         judge(
@@ -213,24 +221,46 @@ impl View<'_> {
             self.draft.load(x),
             stand,
             self.draft.now(),
-            self.quarantine_ms,
+            quarantine_ms,
         )
     }
 
-    fn choose_in(&self, tier: Tier, draws: &mut Draws) -> Option<PhoneNumber> {
+    fn is_eligible(&self, x: PhoneNumber) -> bool {
+        self.judge(x, self.quarantine_ms).is_ok()
+    }
+
+    /// Judges a number and counts it as it stands under the shortest quarantine.
+    fn judge_and_count(&self, x: PhoneNumber, tally: &mut Tally) -> Option<Candidate> {
+        let [_, shortest] = self.wanted.quarantines_ms();
+        let verdict = self.judge(x, self.quarantine_ms);
+        let counted = match verdict {
+            Err(Obstacle::Quarantined) if shortest < self.quarantine_ms => self.judge(x, shortest),
+            _ => verdict,
+        };
+        tally.count(counted.map(|_| ()));
+        verdict.ok()
+    }
+
+    /// A number of a place.
+    ///
+    /// # Errors
+    /// If there is none: how the numbers of the place stand under the shortest quarantine.
+    fn choose_in(&self, tier: Tier, draws: &mut Draws) -> Result<PhoneNumber, Tally> {
         let list = self.inventory.list(self.wanted.pool, tier.city());
         let policy = self.wanted.rules.policy;
         if policy != Policy::Random
-            && let Some(x) = self.last_of_pair(tier).filter(|x| self.judge(*x).is_ok())
+            && let Some(x) = self.last_of_pair(tier).filter(|x| self.is_eligible(*x))
         {
-            return Some(x);
+            return Ok(x);
         }
         let drawn = draw(policy, list.len(), draws).filter_map(|index| list.get(index));
-        let eligible = drawn.filter_map(|x| self.judge(*x).ok());
+        let eligible = drawn.filter_map(|x| self.judge(*x, self.quarantine_ms).ok());
         if let Some(best) = pick(policy, eligible) {
-            return Some(best.x);
+            return Ok(best.x);
         }
-        let eligible = list.iter().filter_map(|x| self.judge(*x).ok());
+        let mut tally = Tally::default();
+        let every = list.iter();
+        let eligible = every.filter_map(|x| self.judge_and_count(*x, &mut tally));
         let best = match policy {
             Policy::Random => {
                 let all: Vec<Candidate> = eligible.collect();
@@ -238,7 +268,7 @@ impl View<'_> {
             }
             Policy::Protect | Policy::Pack | Policy::Spread => pick(policy, eligible),
         };
-        best.map(|candidate| candidate.x)
+        best.map(|candidate| candidate.x).ok_or(tally)
     }
 
     fn last_of_pair(&self, tier: Tier) -> Option<PhoneNumber> {
