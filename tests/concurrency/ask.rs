@@ -15,7 +15,8 @@ use axbridge_store::{
 };
 
 use crate::{
-    model::{Answer, Call, Held},
+    held::Held,
+    model::{Answer, Call},
     venue::pool,
 };
 

@@ -9,7 +9,8 @@ use axbridge_store::{
 
 use crate::{
     checker::{Timed, explain},
-    model::{Answer, Call, Held, Talk},
+    held::Held,
+    model::{Answer, Call, Talk},
     play::{NUMBERS, world},
     venue::{at, person, x},
 };

@@ -3,7 +3,7 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | `checker` | whether some order explains a history of overlapping requests |
-//! | `model` | a pool as a value: what one node alone would answer |
+//! | `model`, `held` | a pool as a value: what one node alone would answer |
 //! | `play`, `ask` | histories, and how the model's questions are put to a store |
 //! | `bad_histories` | histories made by hand, to prove that the checker notices |
 //! | `hot_spots` | everybody wants the same |
@@ -15,6 +15,7 @@
 mod ask;
 mod bad_histories;
 mod checker;
+mod held;
 mod hot_spots;
 mod model;
 mod play;
