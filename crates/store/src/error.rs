@@ -13,7 +13,9 @@ pub enum StoreError {
     #[error("the store is unavailable ({0}); retry with the same idempotency key")]
     Unavailable(String),
     /// Stored data cannot be read: wrong keys, or damage.
-    #[error("stored data cannot be read ({0}); check that the key file belongs to this data")]
+    #[error(
+        "stored data cannot be read ({0}); check that the key file belongs to this data, or restore it from a backup"
+    )]
     Unreadable(String),
     /// A bug: something the code holds to be impossible.
     #[error("internal store fault: {0}")]
@@ -49,6 +51,9 @@ pub enum OpenError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The database file is damaged.
+    #[error("the database is damaged ({0})")]
+    Damaged(String),
     /// Anything else that stands in the way.
     #[error("{0}")]
     Other(String),

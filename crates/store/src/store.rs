@@ -23,7 +23,7 @@ use crate::{
         PoolChange, PoolChanged, PoolFilter, PoolRow, Swept, UpgradeCommand,
     },
     postgres::PostgresStore,
-    sqlite::SqliteStore,
+    sqlite::{self, SqliteStore},
 };
 
 /// Where the data is.
@@ -34,6 +34,20 @@ pub enum Location {
     /// In the PostgreSQL database of this connection string (`postgres://…` or key=value), which
     /// many nodes may share.
     Postgres(String),
+}
+
+impl Location {
+    /// The database file of an embedded store, if it is missing or empty, so that opening would
+    /// begin anew.
+    #[must_use]
+    pub fn unmade_database(&self) -> Option<PathBuf> {
+        let Self::Directory(directory) = self else {
+            return None;
+        };
+        let database = sqlite::database_in(directory);
+        let bytes = std::fs::metadata(&database).map_or(0, |about| about.len());
+        (bytes == 0).then_some(database)
+    }
 }
 
 /// Bounds of the store's own making.
@@ -109,6 +123,15 @@ impl Store {
     /// Why it cannot.
     pub async fn ready(&self) -> Result<(), StoreError> {
         dispatch!(self, ready())
+    }
+
+    /// The latest moment that the store knows to be past.
+    #[must_use]
+    pub fn moment(&self) -> Timestamp {
+        match self {
+            Self::Sqlite(store) => store.moment(),
+            Self::Postgres(store) => store.moment(),
+        }
     }
 
     /// Finishes what was accepted and lets go of the engine. Later calls answer `Unavailable`.

@@ -133,6 +133,10 @@ impl PostgresStore {
         &self.core.counters
     }
 
+    pub(crate) fn moment(&self) -> Timestamp {
+        self.core.moment(Timestamp::MIN)
+    }
+
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
         until_done!(ready(&self.core))
     }

@@ -33,8 +33,18 @@ pub(super) fn engine(error: &rusqlite::Error) -> StoreError {
         | rusqlite::Error::IntegralValueOutOfRange(..) => {
             StoreError::Unreadable("a column holds what it should not".to_owned())
         }
+        other if is_damage(other) => StoreError::Unreadable(format!("SQLite: {other}")),
         other => StoreError::Unavailable(format!("SQLite: {other}")),
     }
+}
+
+/// Whether the file itself is damaged, which no retry mends.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
 }
 
 /// The store was closed.

@@ -50,6 +50,7 @@ use crate::{
     store::StoreOptions,
 };
 use fault::Fault;
+pub(crate) use open::database_in;
 use reader::Readers;
 use state::{Shared, State};
 use writer::{Batch, Job, Request, Writer};
@@ -105,6 +106,12 @@ impl SqliteStore {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.inner.counters
+    }
+
+    pub(crate) fn moment(&self) -> Timestamp {
+        // A store that is closed decides nothing any more.
+        self.look(|state| state.routes.now())
+            .unwrap_or(Timestamp::MIN)
     }
 
     pub(crate) async fn ready(&self) -> Result<(), StoreError> {
@@ -208,6 +215,16 @@ fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
     place.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
+/// The keys fit by now, so what cannot be read is damage.
+fn damaged_or(error: StoreError, database: &Path) -> OpenError {
+    match error {
+        StoreError::Unreadable(what) => {
+            OpenError::Damaged(format!("{}: {what}", database.display()))
+        }
+        other => OpenError::Store(other),
+    }
+}
+
 /// Opens the directory, rebuilds memory and starts the writer.
 fn start(
     directory: &Path,
@@ -216,7 +233,8 @@ fn start(
     now: Timestamp,
 ) -> Result<Inner, OpenError> {
     let opened = open::open(directory, &keys, now)?;
-    let (state, ledger) = rebuild::rebuild(&opened.connection, &keys, &options, now)?;
+    let rebuilt = rebuild::rebuild(&opened.connection, &keys, &options, now);
+    let (state, ledger) = rebuilt.map_err(|error| damaged_or(error, &opened.database))?;
     let readers =
         Readers::open(&opened.database).map_err(|error| OpenError::Store(fault::engine(&error)))?;
     let shared = Arc::new(Shared::new(state, keys, options));

@@ -47,9 +47,15 @@ pub(super) struct Opened {
 /// Takes the directory, making it where there is none, and brings the schema up to date.
 pub(super) fn open(directory: &Path, keys: &Keyring, now: Timestamp) -> Result<Opened, OpenError> {
     let lock = take(directory)?;
-    let database = directory.join(DATABASE);
-    let fault =
-        |error: rusqlite::Error| OpenError::Other(format!("{}: {error}", database.display()));
+    let database = database_in(directory);
+    let fault = |error: rusqlite::Error| {
+        let what = format!("{}: {error}", database.display());
+        if fault::is_damage(&error) {
+            OpenError::Damaged(what)
+        } else {
+            OpenError::Other(what)
+        }
+    };
     let mut connection = Connection::open(&database).map_err(fault)?;
     connection.execute_batch(SETTINGS).map_err(fault)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
@@ -60,6 +66,11 @@ pub(super) fn open(directory: &Path, keys: &Keyring, now: Timestamp) -> Result<O
         database,
         lock,
     })
+}
+
+/// Where the database of a data directory is.
+pub(crate) fn database_in(directory: &Path) -> PathBuf {
+    directory.join(DATABASE)
 }
 
 /// Takes the lock; the database is made beside it, so that nobody else may read either.
