@@ -28,7 +28,7 @@ impl App {
                 id: AccountId::DEFAULT,
                 name: "default".to_owned(),
                 terms: self.default_terms,
-                created_at: self.clock.now(),
+                created_at: self.now(),
             };
             // Another node may have been faster, which is just as well.
             self.store.create_account(&account).await?;
@@ -61,7 +61,7 @@ impl App {
                 id,
                 name: name.to_owned(),
                 terms: self.default_terms,
-                created_at: self.clock.now(),
+                created_at: self.now(),
             };
             if self.store.create_account(&account).await? {
                 return Ok(account);
@@ -124,7 +124,7 @@ impl App {
             account,
             role,
             description: description.to_owned(),
-            created_at: self.clock.now(),
+            created_at: self.now(),
             disabled_at: None,
         };
         if self.store.create_access_key(&key).await? {
@@ -173,7 +173,7 @@ impl App {
                 "this is the last operator key; make another one first".to_owned(),
             ));
         }
-        if self.store.disable_access_key(id, self.clock.now()).await? {
+        if self.store.disable_access_key(id, self.now()).await? {
             Ok(())
         } else {
             Err(AppError::invalid(

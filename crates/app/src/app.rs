@@ -1,12 +1,19 @@
 //! The application in one value: everything a use case needs, built in one place, no globals.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use axbridge_domain::{
     account::{AccountId, AccountTerms},
     city::CityCode,
     numbering::Numbering,
     phone::{PhoneNumber, ServiceNumbers},
+    time::Timestamp,
 };
 use axbridge_store::{
     Location, Store, StoreOptions, error::OpenError, keyring::Keyring, model::Account,
@@ -43,6 +50,8 @@ pub struct App {
     pub(crate) service_numbers: ServiceNumbers,
     pub(crate) default_terms: AccountTerms,
     pub(crate) clock: Clock,
+    /// The latest moment that anything was decided at, in Unix milliseconds.
+    latest: AtomicI64,
     pub(crate) chance: Chance,
     pub(crate) metrics: Metrics,
     accounts: Cache<AccountId, Arc<Account>>,
@@ -66,8 +75,10 @@ impl App {
             now,
         )
         .await?;
+        let latest = AtomicI64::new(store.moment().unix_ms());
         Ok(Arc::new(Self {
             store,
+            latest,
             keys: settings.keys,
             numbering: settings.numbering,
             service_numbers: settings.service_numbers,
@@ -86,6 +97,14 @@ impl App {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The moment to decide at. It never goes back, whatever the clock does: what was told as over
+    /// stays over.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        let before = self.latest.fetch_max(now.unix_ms(), Ordering::SeqCst);
+        now.max(Timestamp::from_unix_ms(before))
     }
 
     /// The counts.

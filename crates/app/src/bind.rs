@@ -67,7 +67,7 @@ impl App {
     /// # Errors
     /// [`AppError`]: why nothing was bound.
     pub async fn bind(&self, request: BindRequest) -> Result<BindingView, AppError> {
-        let now = self.clock.now();
+        let now = self.now();
         let command = self.command(&request, now).await?;
         match self.store.bind(command, now).await?? {
             Bound::New(binding) => {
@@ -87,7 +87,7 @@ impl App {
     /// # Errors
     /// [`AppError`] when the request itself will not do.
     pub async fn explain_selection(&self, request: &BindRequest) -> Result<Refusal, AppError> {
-        let now = self.clock.now();
+        let now = self.now();
         let command = self.command(request, now).await?;
         self.store
             .explain(&command, now)
@@ -97,7 +97,7 @@ impl App {
 
     /// The binding with its cities, as of now.
     pub(crate) fn view(&self, binding: Binding) -> BindingView {
-        let live = binding.is_live(self.clock.now());
+        let live = binding.is_live(self.now());
         self.view_live(binding, live)
     }
 

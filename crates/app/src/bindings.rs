@@ -35,7 +35,7 @@ impl App {
     /// # Errors
     /// [`AppError::NoSuchBinding`] when it is unknown, another account's, or ended already.
     pub async fn unbind(&self, binding: BindingRef) -> Result<(), AppError> {
-        self.store.unbind(binding, self.clock.now()).await??;
+        self.store.unbind(binding, self.now()).await??;
         self.metrics.unbound();
         Ok(())
     }
@@ -49,7 +49,7 @@ impl App {
         binding: BindingRef,
         change: BindingChange,
     ) -> Result<BindingView, AppError> {
-        let now = self.clock.now();
+        let now = self.now();
         if let BindingChange::ExpiresAt(at) = &change {
             check_expiry(*at, now)?;
         }
@@ -86,7 +86,7 @@ impl App {
             }),
             nonce: self.chance.u64()? as u32,
         };
-        let upgraded = self.store.upgrade(command, self.clock.now()).await?;
+        let upgraded = self.store.upgrade(command, self.now()).await?;
         let binding = upgraded.map_err(|refusal| match AppError::from(refusal) {
             AppError::Unsupported(_) => AppError::NotAnAx,
             other => other,
@@ -99,7 +99,7 @@ impl App {
     /// # Errors
     /// [`AppError::NoSuchBinding`].
     pub async fn binding(&self, binding: BindingRef) -> Result<BindingView, AppError> {
-        let found = self.store.binding(binding, self.clock.now()).await?;
+        let found = self.store.binding(binding, self.now()).await?;
         found
             .map(|binding| self.view(binding))
             .ok_or(AppError::NoSuchBinding)
@@ -117,7 +117,7 @@ impl App {
     ) -> Result<Paged<BindingView>, AppError> {
         let found = self
             .store
-            .list_bindings(account, filter, page, self.clock.now())
+            .list_bindings(account, filter, page, self.now())
             .await?;
         let rows = found
             .rows

@@ -10,6 +10,6 @@ impl App {
     /// # Errors
     /// Faults of the store.
     pub async fn route_call(&self, query: CallQuery) -> Result<CallRoute, AppError> {
-        Ok(self.store.route_call(query, self.clock.now()).await?)
+        Ok(self.store.route_call(query, self.now()).await?)
     }
 }

@@ -175,7 +175,7 @@ impl App {
     /// [`AppError::Internal`] when the text cannot be made.
     pub async fn metrics_text(&self) -> Result<String, AppError> {
         // A store that is down must not take the other metrics with it.
-        if let Ok(live) = self.store.live_bindings(self.clock.now()).await {
+        if let Ok(live) = self.store.live_bindings(self.now()).await {
             self.metrics
                 .live
                 .set(i64::try_from(live).unwrap_or(i64::MAX));

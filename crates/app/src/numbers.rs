@@ -52,7 +52,7 @@ impl App {
         let quota = owner.terms.numbers_max;
         let outcomes = self
             .store
-            .import_numbers(pool, &numbers, quota, self.clock.now())
+            .import_numbers(pool, &numbers, quota, self.now())
             .await?;
         let outcomes = outcomes.ok_or_else(crate::error::unknown_pool)?;
         for (line, outcome) in lines.into_iter().zip(outcomes) {
@@ -81,10 +81,7 @@ impl App {
         numbers: &[PhoneNumber],
     ) -> Result<Vec<(PhoneNumber, Result<(), DeleteRefusal>)>, AppError> {
         self.pool(None, pool).await?;
-        let outcomes = self
-            .store
-            .delete_numbers(pool, numbers, self.clock.now())
-            .await?;
+        let outcomes = self.store.delete_numbers(pool, numbers, self.now()).await?;
         Ok(numbers.iter().copied().zip(outcomes).collect())
     }
 
@@ -108,7 +105,7 @@ impl App {
         let of = (!by_operator).then_some(account);
         let set = self
             .store
-            .set_number_states(of, numbers, state, by_operator, self.clock.now())
+            .set_number_states(of, numbers, state, by_operator, self.now())
             .await?;
         set.map_err(|x| {
             AppError::invalid(
@@ -127,10 +124,7 @@ impl App {
         filter: &NumberFilter,
         page: Page,
     ) -> Result<Paged<NumberRow>, AppError> {
-        Ok(self
-            .store
-            .list_numbers(filter, page, self.clock.now())
-            .await?)
+        Ok(self.store.list_numbers(filter, page, self.now()).await?)
     }
 
     /// Numbers after `after`, for scrolling.
@@ -145,7 +139,7 @@ impl App {
     ) -> Result<Paged<NumberRow>, AppError> {
         Ok(self
             .store
-            .scroll_numbers(filter, after, limit, self.clock.now())
+            .scroll_numbers(filter, after, limit, self.now())
             .await?)
     }
 }

@@ -47,7 +47,7 @@ impl App {
                 return Err(AppError::Quota("Number pools of this account"));
             }
         }
-        let now = self.clock.now();
+        let now = self.now();
         for _ in 0..NUMBER_TRIES {
             // Like the vendor's: digits that begin with the second it was made in.
             let tail = self.chance.u64()? % 100_000_000;
@@ -105,7 +105,7 @@ impl App {
         let owner = self.pool(account, pool).await?.account;
         match self
             .store
-            .update_pool(owner, pool, &change, self.clock.now())
+            .update_pool(owner, pool, &change, self.now())
             .await?
         {
             PoolChanged::Done(pool) => Ok(pool),

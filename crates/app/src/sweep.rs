@@ -13,7 +13,7 @@ impl App {
     /// # Errors
     /// Faults of the store; the next sweep takes up what this one left.
     pub async fn sweep(&self) -> Result<Swept, AppError> {
-        let swept = self.store.sweep(self.clock.now()).await?;
+        let swept = self.store.sweep(self.now()).await?;
         self.metrics.swept(&swept);
         Ok(swept)
     }
