@@ -27,6 +27,24 @@ pub(super) fn prepare_data(store: &config::Store) -> Result<(), Failure> {
     })
 }
 
+/// An embedded store that was in use does not begin anew in silence.
+fn refuse_emptied(store: &config::Store) -> Result<(), Failure> {
+    let location = location_of(store);
+    let Some(database) = location.unmade_database() else {
+        return Ok(());
+    };
+    if !operator_file::path_in(&store.data).exists() {
+        return Ok(());
+    }
+    let what = format!(
+        "a server has worked in {}, but {} is empty or gone",
+        store.data.display(),
+        database.display()
+    );
+    Err(Failure::new(what)
+        .hint("restore it from a backup; to begin anew, name an empty directory with --data"))
+}
+
 /// Where the store is.
 pub(crate) fn location_of(store: &config::Store) -> Location {
     if store.url.is_empty() {
@@ -38,7 +56,11 @@ pub(crate) fn location_of(store: &config::Store) -> Location {
 
 /// Opens the application.
 pub(super) async fn open(settings: &Settings) -> Result<Arc<App>, Failure> {
+    refuse_emptied(&settings.store)?;
     let (keyring, new_keys) = Keys::find(&settings.store)?.split();
+    if let Some(text) = &new_keys {
+        keys::put_down(text, &settings.store)?;
+    }
     let app_settings = AppSettings {
         location: location_of(&settings.store),
         keys: Arc::new(keyring),
@@ -58,12 +80,13 @@ pub(super) async fn open(settings: &Settings) -> Result<Arc<App>, Failure> {
     let opened = App::open(app_settings).await;
     let app = match (opened, &new_keys) {
         (Err(OpenError::Store(StoreError::Unreadable(_))), Some(_)) => {
+            keys::take_back(&settings.store);
             return Err(keys::lost(&settings.store.key_file()));
         }
         (opened, _) => opened.map_err(open_failure)?,
     };
-    if let Some(text) = new_keys {
-        keys::keep(&text, &app, &settings.store).await?;
+    if new_keys.is_some() {
+        keys::keep(&app, &settings.store).await?;
     }
     Ok(app)
 }
@@ -114,6 +137,9 @@ pub(super) async fn operator_key(
 pub(super) fn open_failure(error: OpenError) -> Failure {
     let failure = Failure::new(format!("the store cannot be opened: {error}"));
     match error {
+        OpenError::Damaged(_) => failure.hint(
+            "look after the disk, restore the data directory from a backup, and keep this copy",
+        ),
         OpenError::Store(_) => failure.hint("`axbridge doctor` looks at each part of it"),
         _ => failure,
     }
