@@ -334,7 +334,9 @@ async fn write(
 }
 
 /// Whether a transaction stands whose COMMIT was not answered. Taking the locks that it held
-/// waits for a server that is still at it.
+/// waits for a server that is still at it. The commit waits for synchronous standbys as the lost
+/// one did: what a session that was terminated while it waited for them left behind can be seen,
+/// but may be on this server alone.
 async fn settle(
     core: &Core,
     account: AccountId,
@@ -361,6 +363,7 @@ async fn settle(
                     &[&account_column(account), &first.binding.sub_id.to_string()],
                 )
                 .await?;
+            transaction.commit().await?;
             Ok::<bool, Fault>(row.is_some())
         };
         match looked.await {

@@ -28,8 +28,21 @@ const SYSTEM_ROOTS: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one host may take to accept a connection, if the connection string does not say.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long the host that accepted may take until the session stands.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// How long sent data may stay unacknowledged before a host counts as dead.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// When and how often a host that owes an answer is asked whether it is still there. The system's
+/// own two hours would let a query wait that long for a host that lost its power.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long to wait for a connection while all are in use.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What every session needs: no compiled plans for queries of a millisecond, and bounds on how
@@ -91,12 +104,7 @@ impl Target {
                 "the connection to PostgreSQL is not encrypted; set sslmode=verify-full"
             );
         }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
-        }
-        if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(SILENCE_TIMEOUT);
-        }
+        bound_silence(&mut config);
         if config.get_application_name().is_none() {
             config.application_name("axbridge");
         }
@@ -141,7 +149,7 @@ impl Target {
             .max_size(size.max(1))
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(WAIT_TIMEOUT))
-            .create_timeout(Some(WAIT_TIMEOUT))
+            .create_timeout(Some(self.create_timeout()))
             .post_create(set_up)
             .pre_recycle(Hook::sync_fn(|client, metrics| {
                 if is_plan_stale(metrics.recycle_count) {
@@ -151,6 +159,31 @@ impl Target {
             }))
             .build()
             .map_err(|error| OpenError::Other(format!("connections to PostgreSQL: {error}")))
+    }
+
+    /// Long enough to reach the last host when all before it are silent.
+    fn create_timeout(&self) -> Duration {
+        let hosts = u32::try_from(self.config.get_hosts().len()).unwrap_or(u32::MAX);
+        let each = self.config.get_connect_timeout();
+        each.unwrap_or(&CONNECT_TIMEOUT)
+            .saturating_mul(hosts)
+            .saturating_add(SESSION_TIMEOUT)
+    }
+}
+
+/// Sets what the connection string leaves open about hosts that do not answer.
+fn bound_silence(config: &mut Config) {
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE_TIMEOUT);
+    }
+    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+        config.keepalives_idle(KEEPALIVE_IDLE);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
     }
 }
 
@@ -341,5 +374,27 @@ mod tests {
             tokio_postgres::config::TargetSessionAttrs::ReadWrite
         );
         assert!(target.roots.is_none());
+    }
+
+    #[test]
+    fn dead_hosts_are_noticed_and_there_is_time_for_those_behind_them() {
+        let parse = |options: &str| {
+            let url = format!("postgres://u@127.0.0.1,127.0.0.2,127.0.0.3/d{options}");
+            Target::parse(&url).expect("well formed")
+        };
+        let left_open = parse("");
+        assert_eq!(left_open.config.get_keepalives_idle(), KEEPALIVE_IDLE);
+        assert_eq!(
+            left_open.config.get_keepalives_interval(),
+            Some(KEEPALIVE_INTERVAL)
+        );
+        assert!(left_open.create_timeout() > CONNECT_TIMEOUT * 3);
+        let said = parse("?keepalives_idle=60&keepalives_interval=9&connect_timeout=20");
+        assert_eq!(said.config.get_keepalives_idle(), Duration::from_secs(60));
+        assert_eq!(
+            said.config.get_keepalives_interval(),
+            Some(Duration::from_secs(9))
+        );
+        assert!(said.create_timeout() > Duration::from_secs(60));
     }
 }
