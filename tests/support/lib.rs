@@ -2,3 +2,4 @@
 //! part of the product; a helper that only one suite needs stays with it.
 
 pub mod fuzz_bodies;
+pub mod signed_client;
