@@ -94,6 +94,11 @@ impl Guarded {
         Ok(())
     }
 
+    /// The server's process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the server printed, for the reader of a failure.
     pub(crate) fn log(&self) -> String {
         let printed = std::fs::read_to_string(&self.log).unwrap_or_default();

@@ -6,6 +6,7 @@ mod check;
 mod docs;
 mod fuzz;
 mod guard;
+mod ha;
 mod install;
 mod postgres;
 mod process;
@@ -35,6 +36,10 @@ cargo xtask CHORE
           durable binds a second, beside the usual ways to do it; --quick at
           10 thousand bindings only, --long up to 10 million. Both write their
           figures to docs/performance.md
+  ha-rehearsal [--seconds N]
+          kills a PostgreSQL primary under load, promotes its synchronous
+          standby and looks at everything that was acknowledged; N seconds of
+          load before and after, 10 if not said otherwise
   pg      starts a throw-away PostgreSQL, prints its URL, stops it on Enter
   help    this text
 
@@ -61,6 +66,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("fuzz") => fuzz::fuzz(&arguments[1..]),
         Some("bench-heart") => bench::heart(&arguments[1..]),
         Some("bench-store") => bench::store(&arguments[1..]),
+        Some("ha-rehearsal") => ha::rehearse(&arguments[1..]),
         Some("docs") => docs::generate(),
         Some("pg") => postgres::serve_until_enter(),
         Some("help" | "--help" | "-h") | None => {

@@ -21,9 +21,11 @@ const MAJOR_MIN: u32 = 15;
 /// Longest folder that still leaves room for a socket's name in its address.
 const SOCKET_FOLDER_BYTES_MAX: usize = 80;
 
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a server may take until it answers.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(60);
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
-const SUPERUSER: &str = "postgres";
+/// The user who may do everything on a throw-away server.
+pub(crate) const SUPERUSER: &str = "postgres";
 
 /// A database server that tests may use.
 pub(crate) struct Database {
@@ -114,7 +116,7 @@ fn with_database(url: &str, name: &str) -> String {
 }
 
 /// The folder of the server's programs, installed first if there is none.
-fn binaries() -> Result<PathBuf> {
+pub(crate) fn binaries() -> Result<PathBuf> {
     if let Some(folder) = find_binaries() {
         return Ok(folder);
     }
@@ -193,12 +195,13 @@ fn start(binaries: &Path, settings: &[&str]) -> Result<Database> {
     })
 }
 
-fn accepts_queries(binaries: &Path, url: &str) -> bool {
+/// Whether the server at `url` answers a query.
+pub(crate) fn accepts_queries(binaries: &Path, url: &str) -> bool {
     capture(Command::new(binaries.join("psql")).args(["-X", "-q", "-c", "SELECT 1", url])).is_ok()
 }
 
 /// A folder that only its owner may read, with a path short enough for sockets.
-fn private_folder(owner: &Owner) -> Result<TempDir> {
+pub(crate) fn private_folder(owner: &Owner) -> Result<TempDir> {
     let mut parent = std::env::temp_dir();
     if parent.as_os_str().len() > SOCKET_FOLDER_BYTES_MAX {
         parent = PathBuf::from("/tmp");
@@ -215,13 +218,14 @@ fn private_folder(owner: &Owner) -> Result<TempDir> {
 }
 
 /// Who runs the server: PostgreSQL refuses root.
-enum Owner {
+pub(crate) enum Owner {
     Ourselves,
     Other { user: u32, group: u32 },
 }
 
 impl Owner {
-    fn choose() -> Result<Self> {
+    /// Ourselves, unless we are root.
+    pub(crate) fn choose() -> Result<Self> {
         if !is_root() {
             return Ok(Self::Ourselves);
         }
@@ -234,7 +238,7 @@ impl Owner {
     }
 
     /// A command as this owner, in a folder that the owner may enter.
-    fn command(&self, program: &Path, folder: &Path) -> Command {
+    pub(crate) fn command(&self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(folder).env("LC_ALL", "C");
         if let Self::Other { user, group } = self {

@@ -4,6 +4,7 @@
 use anyhow::Result;
 
 use crate::check;
+use crate::ha;
 use crate::postgres::{self, Database};
 use crate::process::{cargo, run};
 use crate::report::Report;
@@ -16,7 +17,8 @@ pub(crate) fn everything() -> Result<()> {
         let database = report.step("PostgreSQL", postgres::provide)?;
         check::all(report)?;
         report.suite("Tests, both stores", || rust_tests(&database))?;
-        sdk::run(report, &clients, &database)
+        sdk::run(report, &clients, &database)?;
+        ha::short(report)
     })
 }
 
