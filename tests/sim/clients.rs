@@ -170,7 +170,7 @@ fn parties(draws: &mut Draws, stage: Stage) -> Parties {
     };
     let b = Some((a + apart) % cast::PEOPLE);
     let kind = draws.below(if stage.all_modes { 12 } else { 9 });
-    let maybe_b = b.filter(|_| kind % 2 == 0 || draws.below(2) == 0);
+    let maybe_b = b.filter(|_| kind.is_multiple_of(2) || draws.below(2) == 0);
     let (mode, b) = match kind {
         0..=1 => (Mode::Ax, None),
         2..=8 => (Mode::Axb, b),
@@ -183,10 +183,10 @@ fn parties(draws: &mut Draws, stage: Stage) -> Parties {
 
 fn bind(draws: &mut Draws, account: usize, clock: Timestamp, stage: Stage) -> Bind {
     let pools = cast::POOL_OWNERS.len();
-    let own = (0..pools).filter(|pool| cast::POOL_OWNERS[*pool] == account);
+    let mut own = (0..pools).filter(|pool| cast::POOL_OWNERS[*pool] == account);
     let pool = match draws.below(32) {
         0 => draws.below(pools),
-        1..=4 => own.last().unwrap_or_default(),
+        1..=4 => own.next_back().unwrap_or_default(),
         _ => own.min().unwrap_or_default(),
     };
     Bind {

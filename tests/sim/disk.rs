@@ -59,7 +59,7 @@ pub(crate) enum Row {
 
 #[derive(Clone, Debug)]
 enum Entry {
-    Row(Row),
+    Row(Box<Row>),
     Committed(Timestamp),
 }
 
@@ -86,7 +86,8 @@ pub(crate) struct Recovered {
 
 impl Disk {
     pub(crate) fn append(&mut self, rows: impl IntoIterator<Item = Row>) {
-        self.log.extend(rows.into_iter().map(Entry::Row));
+        self.log
+            .extend(rows.into_iter().map(|row| Entry::Row(Box::new(row))));
     }
 
     pub(crate) fn commit(&mut self, at: Timestamp) {

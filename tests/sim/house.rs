@@ -270,6 +270,11 @@ impl House {
         changed.await.expect("a change of rules");
     }
 
+    /// The latest moment that the store knows to be past.
+    pub(crate) fn moment(&self) -> Timestamp {
+        self.app.store().moment()
+    }
+
     pub(crate) async fn sweep(&self) {
         self.app.sweep().await.expect("a sweep");
     }

@@ -129,7 +129,17 @@ impl Judge {
 
     /// A process that started at `now` knows what the disk held.
     pub(crate) fn restarted(&mut self, now: Timestamp) {
-        self.served_at = now.max(self.durable_at);
+        self.restarted_at(now.max(self.durable_at));
+    }
+
+    /// A process that started knows nothing later than this moment. Ends that were written are
+    /// over all the same.
+    pub(crate) fn restarted_at(&mut self, moment: Timestamp) {
+        self.served_at = moment;
+        let deals = self.oracle.deals.iter_mut();
+        for deal in deals.filter(|deal| deal.ended_by_hand || deal.replaced) {
+            deal.record.live_until = deal.record.live_until.min(moment);
+        }
     }
 
     /// Judges one answer to a request that was sent at `asked`, and takes note of what it did.
