@@ -6,6 +6,7 @@
 //! | `model`, `held` | a pool as a value: what one node alone would answer |
 //! | `play`, `ask` | histories, and how the model's questions are put to a store |
 //! | `bad_histories` | histories made by hand, to prove that the checker notices |
+//! | `clocks` | nodes whose clocks differ |
 //! | `hot_spots` | everybody wants the same |
 //! | `venue` | the stores to do it on |
 //!
@@ -15,6 +16,7 @@
 mod ask;
 mod bad_histories;
 mod checker;
+mod clocks;
 mod held;
 mod hot_spots;
 mod model;

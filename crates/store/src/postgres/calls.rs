@@ -68,7 +68,8 @@ async fn route_call(core: &Core, query: CallQuery, now: Timestamp) -> Result<Cal
     let mut standings = Vec::new();
     for row in &rows {
         if column::<Option<&[u8]>>(row, "selector")?.is_some() {
-            standings.push(standing_from(row, now, core.options.remember_ms)?);
+            let moment = moment_of(row, now)?;
+            standings.push(standing_from(row, moment, core.options.remember_ms)?);
         }
     }
     let stand = |wanted: Selector| {
@@ -88,6 +89,20 @@ async fn route_call(core: &Core, query: CallQuery, now: Timestamp) -> Result<Cal
         quarantine_ms,
     );
     answer(core, account, &rows, resolution)
+}
+
+/// The moment to judge a route at. One that its binding gave up is over on every node at once,
+/// also where the clock lags behind that of the node which ended it.
+fn moment_of(row: &Row, now: Timestamp) -> Result<Timestamp, StoreError> {
+    let live_until: i64 = column(row, "live_until")?;
+    let expires_at: i64 = column(row, "expires_at")?;
+    let was_unbound = column::<Option<i64>>(row, "ended_at")?.is_some();
+    let given_up = was_unbound || live_until != expires_at;
+    Ok(if given_up {
+        now.max(Timestamp::from_unix_ms(live_until))
+    } else {
+        now
+    })
 }
 
 /// The number, with the routes of these selectors and their bindings: a row each, or one without
