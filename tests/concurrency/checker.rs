@@ -25,8 +25,8 @@ pub(crate) enum Effect<S> {
 
 /// A request with its answer, as the model reads it.
 pub(crate) trait Event<S>: Debug {
-    /// What it does in this state at this moment.
-    fn effect(&self, state: &S, now: Timestamp) -> Effect<S>;
+    /// What it does in this state at this moment, with live bindings counted as of `counted`.
+    fn effect(&self, state: &S, now: Timestamp, counted: Timestamp) -> Effect<S>;
     /// Whether an answer of this kind never changes anything.
     fn only_looks(&self) -> bool;
 }
@@ -39,6 +39,18 @@ pub(crate) struct Timed<E> {
     /// The moments at which it may have been judged.
     pub(crate) moments: Vec<Timestamp>,
     pub(crate) event: E,
+}
+
+impl<E> Timed<E> {
+    /// The moments to try: that of the judgement, and that of the counts of live bindings. Another
+    /// node whose clock has gone on may have taken the expired out of the counts already.
+    fn tries(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        let last = self.moments.last().copied();
+        self.moments.iter().flat_map(move |now| {
+            let later = last.filter(|last| last != now);
+            std::iter::once((*now, *now)).chain(later.map(|last| (*now, last)))
+        })
+    }
 }
 
 /// Why a history has no order.
@@ -116,8 +128,9 @@ where
             "the history is too tangled to be judged; make it shorter"
         );
         for index in next {
-            for now in &self.events[index].moments {
-                let after = match self.events[index].event.effect(&state, *now) {
+            for (now, counted) in self.events[index].tries() {
+                let event = &self.events[index].event;
+                let after = match event.effect(&state, now, counted) {
                     Effect::Impossible => continue,
                     Effect::Nothing => state.clone(),
                     Effect::Becomes(after) => after,
@@ -155,9 +168,11 @@ where
         let mut taken = 0;
         loop {
             let fitting = self.next(done).into_iter().find(|index| {
-                let Timed { event, moments, .. } = &self.events[*index];
-                let fits = |now: &Timestamp| matches!(event.effect(state, *now), Effect::Nothing);
-                event.only_looks() && moments.iter().any(fits)
+                let timed = &self.events[*index];
+                let fits = |(now, counted)| {
+                    matches!(timed.event.effect(state, now, counted), Effect::Nothing)
+                };
+                timed.event.only_looks() && timed.tries().any(fits)
             });
             let Some(index) = fitting else {
                 return taken;

@@ -138,13 +138,14 @@ pub(crate) struct Talk {
 }
 
 impl Event<World> for Talk {
-    fn effect(&self, world: &World, now: Timestamp) -> Effect<World> {
+    fn effect(&self, world: &World, now: Timestamp, counted: Timestamp) -> Effect<World> {
+        let moment = Moment { now, counted };
         let answer = &self.answer;
         match &self.call {
-            Call::Bind { .. } => world.bind(&self.call, answer, now),
+            Call::Bind { .. } => world.bind(&self.call, answer, moment),
             Call::Unbind(sub_id) => world.unbind(*sub_id, answer, now),
-            Call::Update(sub_id, change) => world.update(*sub_id, change, answer, now),
-            Call::Upgrade(sub_id, b) => world.upgrade(*sub_id, *b, answer, now),
+            Call::Update(sub_id, change) => world.update(*sub_id, change, answer, moment),
+            Call::Upgrade(sub_id, b) => world.upgrade(*sub_id, *b, answer, moment),
             Call::Dial { x, caller } => looks(world.routes_to(*x, *caller, answer, now)),
             Call::Show(sub_id) => {
                 looks(*answer == Answer::Shown(world.bindings.get(sub_id).copied()))
@@ -159,6 +160,14 @@ impl Event<World> for Talk {
             Answer::Bound(_) | Answer::Done | Answer::Changed(_)
         )
     }
+}
+
+/// When something is judged.
+#[derive(Clone, Copy)]
+struct Moment {
+    now: Timestamp,
+    /// As of when live bindings are counted.
+    counted: Timestamp,
 }
 
 fn looks<S>(fits: bool) -> Effect<S> {
@@ -223,10 +232,10 @@ impl World {
         &self,
         wish: &Held,
         replacing: Option<SubId>,
-        now: Timestamp,
+        Moment { now, counted }: Moment,
     ) -> Vec<NumberRefusal> {
         let mut found = Vec::new();
-        let load = self.load(wish.x, replacing, now);
+        let load = self.load(wish.x, replacing, counted);
         if load.live() >= self.rules.bindings_per_number_max {
             found.push(NumberRefusal::AtCap);
         }
@@ -279,7 +288,7 @@ impl World {
         self
     }
 
-    fn bind(&self, call: &Call, answer: &Answer, now: Timestamp) -> Effect<World> {
+    fn bind(&self, call: &Call, answer: &Answer, moment: Moment) -> Effect<World> {
         let Call::Bind {
             x,
             a,
@@ -296,20 +305,20 @@ impl World {
         if let Some(earlier) = earlier {
             return looks(*answer == Answer::Replayed(*earlier));
         }
-        let is_full = live_max.is_some_and(|max| self.live(now).count() as u64 >= max);
+        let is_full = live_max.is_some_and(|max| self.live(moment.counted).count() as u64 >= max);
         match answer {
             Answer::NotBound(BindRefusal::LiveBindingQuota) => looks(is_full),
-            Answer::NotBound(BindRefusal::Number(refusal)) => {
-                looks(x.is_some_and(|x| self.deserves(&wish(x, *a, *b, *exclusive), refusal, now)))
-            }
+            Answer::NotBound(BindRefusal::Number(refusal)) => looks(
+                x.is_some_and(|x| self.deserves(&wish(x, *a, *b, *exclusive), refusal, moment)),
+            ),
             Answer::NotBound(BindRefusal::NoneEligible(refusal)) => {
-                let tally = self.tally(&wish(*a, *a, *b, *exclusive), now);
+                let tally = self.tally(&wish(*a, *a, *b, *exclusive), moment);
                 looks(x.is_none() && refusal.places == [(Tier::WholePool, tally)])
             }
             Answer::Bound(held) => {
                 let expected = Held {
                     sub_id: held.sub_id,
-                    created_at: now,
+                    created_at: moment.now,
                     expires_at: *expires_at,
                     ..wish(x.unwrap_or(held.x), *a, *b, *exclusive)
                 };
@@ -318,7 +327,7 @@ impl World {
                     && self.is_given_out(held.x)
                     && !held.has_equal_numbers()
                     && !self.bindings.contains_key(&held.sub_id)
-                    && self.obstacles(held, None, now).is_empty();
+                    && self.obstacles(held, None, moment).is_empty();
                 if !may {
                     return Effect::Impossible;
                 }
@@ -331,16 +340,16 @@ impl World {
     }
 
     /// Whether a refusal of one number tells the truth.
-    fn deserves(&self, wish: &Held, refusal: &NumberRefusal, now: Timestamp) -> bool {
+    fn deserves(&self, wish: &Held, refusal: &NumberRefusal, moment: Moment) -> bool {
         match refusal {
             NumberRefusal::NotInPool => !self.numbers.contains(&wish.x),
             NumberRefusal::Disabled => self.disabled.contains(&wish.x) || wish.has_equal_numbers(),
-            other => self.obstacles(wish, None, now).contains(other),
+            other => self.obstacles(wish, None, moment).contains(other),
         }
     }
 
     /// How the whole pool stands for a wish, whatever its X.
-    fn tally(&self, wish: &Held, now: Timestamp) -> Tally {
+    fn tally(&self, wish: &Held, Moment { now, counted }: Moment) -> Tally {
         let wanted = Wanted {
             pool: self.pool,
             tiers: vec![Tier::WholePool],
@@ -355,7 +364,7 @@ impl World {
                 &wanted,
                 *x,
                 self.is_given_out(*x),
-                self.load(*x, None, now),
+                self.load(*x, None, counted),
                 |route| self.stand(route.x, route.selector, now),
                 now,
                 self.rules.quarantine_min_ms,
@@ -389,8 +398,9 @@ impl World {
         sub_id: SubId,
         change: &BindingChange,
         answer: &Answer,
-        now: Timestamp,
+        moment: Moment,
     ) -> Effect<World> {
+        let now = moment.now;
         let Some(old) = self.bindings.get(&sub_id).filter(|held| held.is_live(now)) else {
             return looks(*answer == Answer::NotChanged(ChangeRefusal::NoSuchBinding));
         };
@@ -413,7 +423,7 @@ impl World {
             BindingChange::PhoneX(x) => new.x = *x,
             _ => return Effect::Impossible,
         }
-        match self.replaces(old, &new, answer, now) {
+        match self.replaces(old, &new, answer, moment) {
             Some(effect) => effect,
             None => Effect::Becomes(self.clone().with_end(old, now).with(new)),
         }
@@ -424,8 +434,9 @@ impl World {
         sub_id: SubId,
         b: PhoneNumber,
         answer: &Answer,
-        now: Timestamp,
+        moment: Moment,
     ) -> Effect<World> {
+        let now = moment.now;
         let Some(ax) = self.bindings.get(&sub_id).filter(|held| held.is_live(now)) else {
             return looks(*answer == Answer::NotChanged(ChangeRefusal::NoSuchBinding));
         };
@@ -443,7 +454,7 @@ impl World {
             created_at: now,
             ..*ax
         };
-        match self.replaces(ax, &new, answer, now) {
+        match self.replaces(ax, &new, answer, moment) {
             Some(effect) => effect,
             None => Effect::Becomes(self.without(ax, now).with(new)),
         }
@@ -456,14 +467,14 @@ impl World {
         old: &Held,
         new: &Held,
         answer: &Answer,
-        now: Timestamp,
+        moment: Moment,
     ) -> Option<Effect<World>> {
         if new.has_equal_numbers() {
             let fits = *answer == Answer::NotChanged(ChangeRefusal::SameNumber);
             return Some(looks(fits));
         }
         let is_disabled = new.x != old.x && !self.is_given_out(new.x);
-        let obstacles = self.obstacles(new, Some(old.sub_id), now);
+        let obstacles = self.obstacles(new, Some(old.sub_id), moment);
         match answer {
             Answer::NotChanged(ChangeRefusal::Number(NumberRefusal::Disabled)) => {
                 Some(looks(self.disabled.contains(&new.x)))
