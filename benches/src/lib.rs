@@ -3,6 +3,7 @@
 //!
 //! Nothing here is part of the product, and no test depends on how long anything takes.
 
+pub mod cpu;
 pub mod memory;
 pub mod samples;
 pub mod world;

@@ -3,6 +3,7 @@
 
 mod bench;
 mod check;
+mod crash;
 mod docs;
 mod fuzz;
 mod guard;
@@ -12,6 +13,7 @@ mod postgres;
 mod process;
 mod report;
 mod sdk;
+mod sim;
 mod test;
 
 use std::process::ExitCode;
@@ -29,17 +31,20 @@ cargo xtask CHORE
   fuzz [--seconds N] [TARGET]
           the fuzzer on one target or on each of them, 60 s if not said
           otherwise; installs cargo-fuzz if it is missing
-  bench-heart [--long]
-          time and memory of the in-memory heart, the gateway's hot functions,
-          and how many numbers a pool needs; at 10 million bindings with --long
+  crash [--rounds N] [--seed N]
+          kills the program, its disk and PostgreSQL again and again, 50 rounds
+          on each store if not said otherwise, and judges what is left
+  sim [--steps N | --long | --only HISTORY] [--seed S] [--application]
+          the simulation in release: the heart for 5 million steps and the
+          application for 10 thousand, at --long for 100 million and 100
+          thousand; or one history again, as a failure prints it
+  bench-heart [--quick | --long]
+          time and memory of the in-memory heart, how many numbers a pool needs,
+          and, without --quick, the gateway's hot functions
   bench-store [--quick | --long]
-          durable binds a second, beside the usual ways to do it; --quick at
-          10 thousand bindings only, --long up to 10 million. Both write their
-          figures to docs/performance.md
-  ha-rehearsal [--seconds N]
-          kills a PostgreSQL primary under load, promotes its synchronous
-          standby and looks at everything that was acknowledged; N seconds of
-          load before and after, 10 if not said otherwise
+          durable binds a second, beside the usual ways to do it. Both chores
+          write their figures to docs/performance.md; --quick leaves the larger
+          sizes out, --long adds 10 million live bindings
   pg      starts a throw-away PostgreSQL, prints its URL, stops it on Enter
   help    this text
 
@@ -64,6 +69,8 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("check") => test::checks_only(),
         Some("sdk") => test::sdk_only(),
         Some("fuzz") => fuzz::fuzz(&arguments[1..]),
+        Some("crash") => crash::crash(&arguments[1..]),
+        Some("sim") => sim::simulate(&arguments[1..]),
         Some("bench-heart") => bench::heart(&arguments[1..]),
         Some("bench-store") => bench::store(&arguments[1..]),
         Some("ha-rehearsal") => ha::rehearse(&arguments[1..]),

@@ -1,14 +1,14 @@
-//! Time and memory of the in-memory heart at one size, in a process of its own so that its memory
-//! is all that is counted. Prints one JSON object.
+//! Processor time and memory of the in-memory heart at one size, in a process of its own so that
+//! its memory is all that is counted. Prints one JSON object.
 //!
 //! `bench-heart LIVE_BINDINGS [BINDS]`: rebuilds a table of that many live bindings, then binds
 //! BINDS times (default: as many as are live) while as many expire, in virtual time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axbridge_benches::{
+    cpu::Stopwatch,
     memory::resident_bytes,
-    samples::Samples,
     world::{NUMBERS, START, World, is_free, preloaded},
 };
 use axbridge_domain::route_table::{Record, RouteTable};
@@ -57,7 +57,7 @@ fn rebuild(bindings: u64) -> Rebuilt {
             })
             .filter(|record| is_free(&table, record))
             .collect();
-        let started = Instant::now();
+        let started = Stopwatch::start();
         for record in records {
             table.insert(record);
         }
@@ -78,10 +78,9 @@ fn churn(world: &mut World, binds: u64) -> String {
     let mut resident = Vec::new();
     let mut remembered = Vec::new();
     let rounds = binds.div_ceil(BATCH as u64);
-    let mut batches = Samples::default();
     for round in 0..rounds {
         let wanted = world.requests(BATCH);
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let delta = world.choose_and_claim(&wanted);
         let claimed = started.elapsed();
         world.apply(delta);
@@ -91,7 +90,6 @@ fn churn(world: &mut World, binds: u64) -> String {
         claim += claimed;
         apply += applied - claimed;
         expire += passed - applied;
-        batches.note(applied);
         if round * 4 / rounds != (round + 1) * 4 / rounds {
             resident.push(resident_bytes().unwrap_or_default() / (1 << 20));
             remembered.push(world.table.remembered());
@@ -99,18 +97,17 @@ fn churn(world: &mut World, binds: u64) -> String {
     }
     let each = |total: Duration| total.as_nanos() as f64 / (rounds * BATCH as u64) as f64;
     format!(
-        "\"choose_claim_ns\":{:.0},\"apply_ns\":{:.0},\"expire_ns\":{:.0},\"batch_p99_us\":{:.0},\"resident_mib\":{resident:?},\"remembered\":{remembered:?}",
+        "\"choose_claim_ns\":{:.0},\"apply_ns\":{:.0},\"expire_ns\":{:.0},\"resident_mib\":{resident:?},\"remembered\":{remembered:?}",
         each(claim),
         each(apply),
-        each(expire),
-        batches.quantile(0.99).as_micros()
+        each(expire)
     )
 }
 
 fn resolve(world: &mut World) -> f64 {
     let calls = world.calls(CALLS);
     let quarantine_ms = world.hold_ms / 10;
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let mut connected = 0usize;
     for (x, caller) in &calls {
         let resolution = world

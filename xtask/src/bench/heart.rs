@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::Extent;
@@ -38,9 +38,6 @@ const FUNCTIONS: [(&str, &str); 6] = [
 /// The chore.
 pub(crate) fn heart(arguments: &[String]) -> Result<()> {
     let extent = Extent::parse(arguments)?;
-    if extent == Extent::Quick {
-        bail!("bench-heart has no --quick");
-    }
     let heart = build("bench-heart", "heart")?;
     let pools = build("bench-pools", "heart")?;
     let mut sizes = vec![100_000, 1_000_000];
@@ -54,26 +51,26 @@ pub(crate) fn heart(arguments: &[String]) -> Result<()> {
         }
     }
     let pools = lines(&mut Command::new(&pools))?;
-    run(cargo().args([
-        "bench",
-        "--package",
-        "axbridge-benches",
-        "--bench",
-        "gateway",
-    ]))?;
-    run(cargo().args(["bench", "--package", "axbridge-benches", "--bench", "heart"]))?;
-    let provenance = page::provenance(&format!("cargo xtask bench-heart{}", extent.flag()))?;
-    let part = format!(
-        "{provenance}\n\n{}\n{}",
-        heart_table(&all),
-        function_table()?
-    );
-    println!("\n{part}\n{}", pools_tables(&pools));
-    page::write("heart", &part)?;
-    page::write(
-        "pools",
-        &format!("{provenance}\n\n{}", pools_tables(&pools)),
-    )
+    let command = format!("cargo xtask bench-heart{}", extent.flag());
+    let provenance = page::provenance(&command)?;
+    let parts = [
+        ("heart", heart_table(&all)),
+        ("pools", pools_tables(&pools)),
+    ];
+    for (name, part) in parts {
+        println!("\n{part}");
+        page::write(name, &format!("{provenance}\n\n{part}"))?;
+    }
+    if extent == Extent::Quick {
+        return Ok(());
+    }
+    for bench in ["heart", "gateway"] {
+        run(cargo().args(["bench", "--package", "axbridge-benches", "--bench", bench]))?;
+    }
+    let functions = function_table()?;
+    println!("\n{functions}");
+    let provenance = page::provenance(&command)?;
+    page::write("functions", &format!("{provenance}\n\n{functions}"))
 }
 
 fn heart_table(all: &[Value]) -> String {
