@@ -184,9 +184,10 @@ impl Play {
         }
         answer.digest(&mut self.digest);
         let at = self.moment();
+        let made = self.judge.made();
         self.judge.hear(request, at, &answer, at)?;
         let is_update = matches!(request.what, What::Update(..)) && answer == Answer::Done;
-        if is_update || matches!(answer, Answer::Bound { .. }) {
+        if is_update || self.judge.made() > made {
             // The disk knows the moments of these; a restart never goes back behind them.
             self.judge.durable(at);
         }
@@ -197,6 +198,7 @@ impl Play {
         let answer = self.house.operate(operation).await;
         self.tell(|| format!("{operation:?}: {answer:?}"));
         let at = self.moment();
+        self.judge.batch_at(self.now(), at)?;
         self.judge.hear_operation(operation, &answer, at)
     }
 

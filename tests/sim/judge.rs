@@ -23,7 +23,7 @@ use crate::{
     cast,
     disk::{Kept, Stored},
     oracle::Oracle,
-    request::{Answer, Bind, Change, Operation, Parties, Request, What, Why, Wish},
+    request::{Answer, Bind, Change, Parties, Request, What, Why, Wish},
 };
 
 /// What is amiss, in words.
@@ -51,7 +51,7 @@ pub(crate) struct Judge {
     pub(crate) terms: Terms,
     pub(crate) rules: [PoolRules; cast::POOL_OWNERS.len()],
     /// Numbers of each pool in import order, and whether each is enabled.
-    lists: [Vec<(usize, bool)>; cast::POOL_OWNERS.len()],
+    pub(crate) lists: [Vec<(usize, bool)>; cast::POOL_OWNERS.len()],
     kept: Vec<Kept>,
     made: HashMap<SubId, Stored>,
     /// The newest bindings, in the order they were made.
@@ -94,6 +94,11 @@ impl Judge {
     pub(crate) fn in_cities_of(mut self, numbering: Numbering) -> Self {
         self.numbering = Some(numbering);
         self
+    }
+
+    /// How many bindings were ever made.
+    pub(crate) fn made(&self) -> usize {
+        self.made.len()
     }
 
     /// The newest bindings, live or ended, as they were last acknowledged.
@@ -507,55 +512,6 @@ impl Judge {
             }
             (Ok(_), _) => Err("nothing stands in its way".to_owned()),
             (Err(why), _) => is_refused(answer, why),
-        }
-    }
-
-    /// Judges an operator's work and takes note of it.
-    pub(crate) fn hear_operation(
-        &mut self,
-        operation: Operation,
-        answer: &Answer,
-        at: Timestamp,
-    ) -> Verdict {
-        self.oracle.now = at;
-        let expected = self.operated(operation);
-        must!(
-            *answer == expected,
-            "{operation:?} was answered {answer:?}, not {expected:?}"
-        );
-        Ok(())
-    }
-
-    fn operated(&mut self, operation: Operation) -> Answer {
-        let number = match operation {
-            Operation::Rules(pool, index) => {
-                self.rules[pool] = cast::rules(index, self.terms.scale);
-                return Answer::Done;
-            }
-            Operation::Import(number)
-            | Operation::Delete(number)
-            | Operation::Enable(number, _) => number,
-        };
-        let list = &mut self.lists[cast::NUMBER_POOLS[number]];
-        let place = list.iter().position(|(known, _)| *known == number);
-        match (operation, place) {
-            (Operation::Import(_), Some(_)) => Answer::Unchanged,
-            (Operation::Import(_), None) => {
-                list.push((number, true));
-                Answer::Done
-            }
-            (_, None) => Answer::Refused(Why::NotInPool),
-            (Operation::Enable(_, enabled), Some(place)) => {
-                list[place].1 = enabled;
-                Answer::Done
-            }
-            (_, Some(place)) => {
-                if self.oracle.load(cast::number(number)).live() > 0 {
-                    return Answer::Refused(Why::CarriesBindings);
-                }
-                list.remove(place);
-                Answer::Done
-            }
         }
     }
 

@@ -7,7 +7,7 @@
 //! | `cast` | the small world that is played in |
 //! | `history`, `clients` | what happens, and who asks for what |
 //! | `store`, `decide`, `disk` | a store in miniature around the pure heart, with a disk that fails |
-//! | `judge` | what must be true |
+//! | `judge`, `stock` | what must be true |
 //! | `heart` | the heart over the simulated store |
 //! | `application`, `house` | the whole application over the embedded store |
 //! | `campaign`, `outcome` | many histories; making a failure small |
@@ -28,6 +28,7 @@ mod judge;
 mod oracle;
 mod outcome;
 mod request;
+mod stock;
 mod store;
 
 use campaign::{Form, Plan};
