@@ -27,7 +27,7 @@ use play::{Jumps, assert_explained, history};
 use venue::Engine;
 
 /// Histories of each engine in the short form.
-const HISTORIES: u64 = 4;
+const HISTORIES: u64 = 3;
 /// Rounds of a history, 32 requests each.
 const ROUNDS: u32 = 8;
 const SEED: u64 = 1;
