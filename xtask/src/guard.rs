@@ -14,16 +14,18 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often a waiting loop looks again.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Waits until the pipe from this program closes, then stops the server and
-/// removes its folder. Arguments: process id, folder.
+/// Waits until the pipe from this program closes, then stops the server, by
+/// force if it takes too long, and removes its folder. Arguments: process id,
+/// folder, signal.
 const WATCHDOG: &str = r#"
 cat >/dev/null
-kill -TERM "$1" 2>/dev/null
+kill -s "$3" "$1" 2>/dev/null
 tries=0
 while kill -0 "$1" 2>/dev/null && [ "$tries" -lt 100 ]; do
     sleep 0.1
     tries=$((tries + 1))
 done
+kill -s KILL "$1" 2>/dev/null
 rm -rf -- "$2"
 "#;
 
@@ -59,6 +61,7 @@ impl Guarded {
         let watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "watchdog", &child.id().to_string()])
             .arg(folder)
+            .arg(stop_signal)
             .stdin(Stdio::piped())
             .process_group(0)
             .spawn()

@@ -15,11 +15,7 @@ const SERVES: &str = "metrics and health on ";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The nodes.
-pub(super) struct Nodes {
-    nodes: Vec<Node>,
-    /// After the nodes, so that they stop first.
-    _keys: TempDir,
-}
+pub(super) struct Nodes([Node; 2]);
 
 struct Node {
     data: PathBuf,
@@ -31,31 +27,30 @@ struct Node {
 impl Nodes {
     /// Starts both, one after the other: the first makes the keys and the schema.
     pub(super) fn start(program: &Path, url: &str) -> Result<Self> {
-        let keys = folder()?;
-        let key_file = keys.path().join("keys");
-        let nodes = (0..2).map(|_| Node::start(program, url, &key_file));
-        Ok(Self {
-            nodes: nodes.collect::<Result<_>>()?,
-            _keys: keys,
-        })
+        let first = Node::start(program, url, None)?;
+        let second = Node::start(program, url, Some(&first.data.join("keys")))?;
+        Ok(Self([first, second]))
     }
 
     /// The data directory of each.
     pub(super) fn data(&self) -> impl Iterator<Item = &Path> {
-        self.nodes.iter().map(|node| node.data.as_path())
+        self.0.iter().map(|node| node.data.as_path())
     }
 
     /// What they printed, for the reader of a failure.
     pub(super) fn logs(&self) -> String {
-        let logs = self.nodes.iter().enumerate();
+        let logs = self.0.iter().enumerate();
         let logs = logs.map(|(index, node)| format!("node {}: {}", index + 1, node.process.log()));
         logs.collect::<Vec<_>>().join("\n")
     }
 }
 
 impl Node {
-    fn start(program: &Path, url: &str, key_file: &Path) -> Result<Self> {
-        let folder = folder()?;
+    fn start(program: &Path, url: &str, key_file: Option<&Path>) -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("axbridge-ha-")
+            .tempdir()
+            .context("could not make a folder for a node")?;
         let data = folder.path().join("data");
         let log = folder.path().join("log");
         let mut command = Command::new(program);
@@ -64,7 +59,9 @@ impl Node {
                 command.env_remove(name);
             }
         }
-        command.env("AXBRIDGE__STORE__KEY_FILE", key_file);
+        if let Some(key_file) = key_file {
+            command.env("AXBRIDGE__STORE__KEY_FILE", key_file);
+        }
         command.env("AXBRIDGE__API__REQUESTS_PER_KEY_PER_S", "0");
         command.args(["serve", "--http", "127.0.0.1:0"]);
         command.args(["--operator-http", "127.0.0.1:0", "--store", url, "--data"]);
@@ -78,11 +75,4 @@ impl Node {
             _folder: folder,
         })
     }
-}
-
-fn folder() -> Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("axbridge-ha-")
-        .tempdir()
-        .context("could not make a folder for a node")
 }
