@@ -281,7 +281,7 @@ pub(crate) struct Page {
 pub(crate) enum Number {
     /// Put the numbers of a CSV file into a pool
     ///
-    /// A line is number,city_code[,type]; a head line is passed over. Lines that
+    /// A line is number,city_code,type (the type may be left out); a head line is passed over. Lines that
     /// cannot be taken are reported and the others are imported. Doing it again
     /// changes nothing.
     Import(Import),
