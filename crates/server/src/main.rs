@@ -18,6 +18,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// A request makes and drops some hundred small values, on whichever thread goes
+/// on with it. With the C library's allocator that was a seventh of a bind's
+/// processor time (`docs/performance.md`, "Through HTTP").
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let output = output::Output::new(cli.global.json);
