@@ -224,7 +224,6 @@ impl Ledger {
                 reply => break reply,
             }
         };
-        let again = client.call("SelectNumberAndBindAXB", &parameters);
         let entry = &mut self.entries[index];
         match reply {
             Reply::Done(result) => {
@@ -234,6 +233,7 @@ impl Ledger {
                     found.is_none_or(|sub_id| sub_id == entry.sub_id.as_str()),
                     "a retry made another binding: {before:?}, {result}"
                 );
+                let again = client.call("SelectNumberAndBindAXB", &parameters);
                 assert_eq!(again.done("the second retry")["SubId"], result["SubId"]);
                 let after = entry.standing(client);
                 assert_eq!(after.len(), 1, "{after:?}");
