@@ -38,6 +38,13 @@ impl<'a> Report<'a> {
         self.tally.successes() > 0
     }
 
+    /// Requests of the open loop that were due and not sent when the time was
+    /// over: the server, or this machine, was too slow for the rate.
+    fn not_sent(&self) -> u64 {
+        let due = u64::from(self.bench.rate.unwrap_or_default()) * self.bench.duration_s;
+        due.saturating_sub(self.tally.requests())
+    }
+
     fn per_s(&self, count: u64) -> f64 {
         count as f64 / self.load.duration.as_secs_f64()
     }
@@ -61,6 +68,7 @@ impl<'a> Report<'a> {
             "DurationSeconds": self.bench.duration_s,
             "WarmUpSeconds": self.bench.warm_up_s,
             "Requests": self.tally.requests(),
+            "NotSent": self.not_sent(),
             "SuccessesPerSecond": self.per_s(self.tally.successes()),
             "Outcomes": self.tally.outcomes,
             "LatencyMilliseconds": latencies,
@@ -85,6 +93,12 @@ impl<'a> Report<'a> {
         )];
         for (outcome, count) in &tally.outcomes {
             lines.push(format!("  {outcome}: {count}"));
+        }
+        if self.not_sent() > 0 {
+            lines.push(format!(
+                "  due and not sent: {} (they have no latency below)",
+                self.not_sent()
+            ));
         }
         if let Some(cpu_us) = self.cpu_us {
             lines.push(format!(
