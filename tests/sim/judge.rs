@@ -22,7 +22,7 @@ use axbridge_domain::{
 use crate::{
     cast,
     disk::{Kept, Stored},
-    oracle::Oracle,
+    oracle::{Deal, Oracle},
     request::{Answer, Bind, Change, Parties, Request, What, Why, Wish},
 };
 
@@ -54,6 +54,8 @@ pub(crate) struct Judge {
     pub(crate) lists: [Vec<(usize, bool)>; cast::POOL_OWNERS.len()],
     kept: Vec<Kept>,
     made: HashMap<SubId, Stored>,
+    /// The ends that clients made, as they were written, of those that a restart met.
+    ends: HashMap<SubId, Timestamp>,
     /// The newest bindings, in the order they were made.
     recent: Vec<SubId>,
     /// Whose cities decide where nobody names one; without it the whole pool is looked at.
@@ -83,6 +85,7 @@ impl Judge {
             lists: Default::default(),
             kept: Vec::new(),
             made: HashMap::new(),
+            ends: HashMap::new(),
             recent: Vec::new(),
             numbering: None,
             served_at: Timestamp::MIN,
@@ -124,7 +127,10 @@ impl Judge {
         self.durable_at = self.durable_at.max(at);
         let forgotten = self.durable_at.plus_ms(-self.terms.remember_ms);
         let deals = &mut self.oracle.deals;
-        let is_old = |deal: &crate::oracle::Deal| deal.record.live_until <= forgotten;
+        let is_old = |deal: &Deal| {
+            let written = self.ends.get(&deal.record.sub_id);
+            *written.unwrap_or(&deal.record.live_until) <= forgotten
+        };
         while deals.len() > DEALS_KEPT && deals.first().is_some_and(is_old) {
             deals.remove(0);
         }
@@ -142,8 +148,10 @@ impl Judge {
     pub(crate) fn restarted_at(&mut self, moment: Timestamp) {
         self.served_at = moment;
         let deals = self.oracle.deals.iter_mut();
-        for deal in deals.filter(|deal| deal.ended_by_hand || deal.replaced) {
-            deal.record.live_until = deal.record.live_until.min(moment);
+        for deal in deals.filter(|deal| deal.ended_by_hand) {
+            let end = &mut deal.record.live_until;
+            let written = self.ends.entry(deal.record.sub_id).or_insert(*end);
+            *end = moment.min(*written);
         }
     }
 
