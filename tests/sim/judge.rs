@@ -128,8 +128,10 @@ impl Judge {
         let forgotten = self.durable_at.plus_ms(-self.terms.remember_ms);
         let deals = &mut self.oracle.deals;
         let is_old = |deal: &Deal| {
+            // A later restart may believe in a later end, if that is what was written.
+            let end = deal.record.live_until;
             let written = self.ends.get(&deal.record.sub_id);
-            *written.unwrap_or(&deal.record.live_until) <= forgotten
+            written.map_or(end, |written| end.max(*written)) <= forgotten
         };
         while deals.len() > DEALS_KEPT && deals.first().is_some_and(is_old) {
             deals.remove(0);
