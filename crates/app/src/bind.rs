@@ -11,7 +11,10 @@ use axbridge_domain::{
     refusal::Refusal,
     time::Timestamp,
 };
-use axbridge_store::model::{BindCommand, Bound, Idempotency, Placement};
+use axbridge_store::{
+    error::BindRefusal,
+    model::{BindCommand, Bound, Idempotency, Placement},
+};
 
 use crate::{App, AppError, error::unknown_pool};
 
@@ -68,6 +71,9 @@ impl App {
     /// [`AppError`]: why nothing was bound.
     pub async fn bind(&self, request: BindRequest) -> Result<BindingView, AppError> {
         let now = self.now();
+        if let Err(refusal) = check_expiry(request.terms.expires_at, now) {
+            return self.answered_before(&request, now).await?.ok_or(refusal);
+        }
         let command = self.command(&request, now).await?;
         match self.store.bind(command, now).await?? {
             Bound::New(binding) => {
@@ -82,12 +88,46 @@ impl App {
         }
     }
 
+    /// What a retry was answered whose `ExpireTime` has come too near meanwhile: a first answer
+    /// stands, however late it is asked for again. Nothing new is bound.
+    async fn answered_before(
+        &self,
+        request: &BindRequest,
+        now: Timestamp,
+    ) -> Result<Option<BindingView>, AppError> {
+        if request.idempotency_key.is_none() || request.dry_run {
+            return Ok(None);
+        }
+        let mut command = match self.command(request, now).await {
+            Ok(command) => command,
+            Err(fault @ (AppError::Unavailable(_) | AppError::Internal(_))) => return Err(fault),
+            // What would be refused in any case was never answered before.
+            Err(_) => return Ok(None),
+        };
+        // With nowhere to look, the store can give the earlier answer and nothing else.
+        command.placement = Placement::Select {
+            tiers: Vec::new(),
+            policy: None,
+        };
+        match self.store.bind(command, now).await? {
+            Ok(Bound::Replayed(binding)) => {
+                self.metrics.replayed();
+                Ok(Some(self.view_live(binding, true)))
+            }
+            Err(
+                refusal @ (BindRefusal::IdempotencyMismatch | BindRefusal::IdempotencyInProgress),
+            ) => Err(refusal.into()),
+            Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
     /// How the numbers stand for a bind: what each place holds, and whether something would do.
     ///
     /// # Errors
     /// [`AppError`] when the request itself will not do.
     pub async fn explain_selection(&self, request: &BindRequest) -> Result<Refusal, AppError> {
         let now = self.now();
+        check_expiry(request.terms.expires_at, now)?;
         let command = self.command(request, now).await?;
         self.store
             .explain(&command, now)
@@ -115,7 +155,6 @@ impl App {
         request: &BindRequest,
         now: Timestamp,
     ) -> Result<BindCommand, AppError> {
-        check_expiry(request.terms.expires_at, now)?;
         check_numbers(request)?;
         let account = self.known_account(request.account).await?;
         let pool = self

@@ -111,6 +111,30 @@ async fn a_retry_is_answered_as_before_even_after_the_binding_was_changed_or_end
 }
 
 #[tokio::test]
+async fn a_retry_is_answered_as_before_even_when_its_expire_time_has_come_too_near() {
+    let test = TestApp::start().await;
+    let client = test.application().await;
+    let pool = test.pool(&NUMBERS).await;
+    let mut wish = test.wish(&pool, A);
+    wish["ExpireTime"] = test.in_s(61).into();
+    wish["ClientToken"] = "order-7".into();
+    let first = client.ok("SelectNumberAndBindAXB", wish.clone()).await;
+    for _ in 0..2 {
+        // The second time even the binding's own end has passed.
+        test.clock.move_by_ms(50_000);
+        let again = client.ok("SelectNumberAndBindAXB", wish.clone()).await;
+        assert_eq!(again, first);
+    }
+    let mut other = wish.clone();
+    other["PhoneNoB"] = B.into();
+    let answer = client.call("SelectNumberAndBindAXB", other).await;
+    answer.expect_error("IdempotentParameterMismatch", "Parameters mismatch");
+    wish["ClientToken"] = "order-8".into();
+    let answer = client.call("SelectNumberAndBindAXB", wish).await;
+    answer.expect_invalid("ExpireTime");
+}
+
+#[tokio::test]
 async fn a_refused_request_does_not_use_the_key_up() {
     let test = TestApp::start().await;
     let client = test.application().await;
