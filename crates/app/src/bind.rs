@@ -74,7 +74,7 @@ impl App {
         if let Err(refusal) = check_expiry(request.terms.expires_at, now) {
             return self.answered_before(&request, now).await?.ok_or(refusal);
         }
-        let command = self.command(&request, now).await?;
+        let command = self.command(&request).await?;
         match self.store.bind(command, now).await?? {
             Bound::New(binding) => {
                 self.metrics.bound();
@@ -98,7 +98,7 @@ impl App {
         if request.idempotency_key.is_none() || request.dry_run {
             return Ok(None);
         }
-        let mut command = match self.command(request, now).await {
+        let mut command = match self.command(request).await {
             Ok(command) => command,
             Err(fault @ (AppError::Unavailable(_) | AppError::Internal(_))) => return Err(fault),
             // What would be refused in any case was never answered before.
@@ -128,7 +128,7 @@ impl App {
     pub async fn explain_selection(&self, request: &BindRequest) -> Result<Refusal, AppError> {
         let now = self.now();
         check_expiry(request.terms.expires_at, now)?;
-        let command = self.command(request, now).await?;
+        let command = self.command(request).await?;
         self.store
             .explain(&command, now)
             .await?
@@ -150,11 +150,7 @@ impl App {
         }
     }
 
-    async fn command(
-        &self,
-        request: &BindRequest,
-        now: Timestamp,
-    ) -> Result<BindCommand, AppError> {
+    async fn command(&self, request: &BindRequest) -> Result<BindCommand, AppError> {
         check_numbers(request)?;
         let account = self.known_account(request.account).await?;
         let pool = self
