@@ -12,10 +12,12 @@
 //! | [`party`], [`route`], [`binding`] | the blind index of a real number, one dialling rule, a client's relation |
 //! | [`route_table`], [`draft`] | which routes stand, and a batch of changes that is not yet durable |
 //! | [`city_order`], [`selection`], [`refusal`] | where to look for an X, which one to take, why there was none |
+//! | [`call`] | a call's id, how it ended, who is shown which number |
 //! | [`limits`] | every bound, with its unit |
 
 pub mod account;
 pub mod binding;
+pub mod call;
 pub mod city;
 pub mod city_order;
 pub mod draft;

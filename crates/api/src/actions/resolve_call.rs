@@ -2,7 +2,7 @@
 
 use axbridge_app::AppError;
 use axbridge_app::model::{CallQuery, CallRoute};
-use axbridge_domain::binding::{Binding, DisplayType};
+use axbridge_domain::call::shown_to_callee;
 use axbridge_domain::limits;
 use axbridge_domain::phone::PhoneNumber;
 use serde_json::{Map, Value, json};
@@ -81,7 +81,7 @@ fn answer_of(route: CallRoute, caller: Option<PhoneNumber>) -> Map<String, Value
     match &route {
         CallRoute::Connect { binding, callee } => {
             write("Callee", answer::number(*callee));
-            let shown = shown_to(binding, *callee, caller);
+            let shown = shown_to_callee(binding, *callee, caller);
             write("CalleeShowNumber", answer::number(shown));
             write("SubId", json!(binding.sub_id.to_string()));
             write("AccountId", json!(binding.account.to_string()));
@@ -121,16 +121,4 @@ const fn announcement(route: &CallRoute) -> Option<&'static str> {
         CallRoute::NumberDisabled { .. } => Some("This number is out of service."),
         CallRoute::UnknownNumber => Some("This number does not exist."),
     }
-}
-
-/// What the callee sees: X, unless the binding shows the caller's real number.
-fn shown_to(binding: &Binding, callee: PhoneNumber, caller: Option<PhoneNumber>) -> PhoneNumber {
-    let callee_is_a = callee == binding.terms.a;
-    let real = match binding.terms.display {
-        DisplayType::BothSeeX => false,
-        DisplayType::ASeesB => callee_is_a,
-        DisplayType::BSeesA => !callee_is_a,
-        DisplayType::BothSeeReal => true,
-    };
-    caller.filter(|_| real).unwrap_or(binding.x)
 }
