@@ -13,6 +13,7 @@
 //! | [`route_table`], [`draft`] | which routes stand, and a batch of changes that is not yet durable |
 //! | [`city_order`], [`selection`], [`refusal`] | where to look for an X, which one to take, why there was none |
 //! | [`call`] | a call's id, how it ended, who is shown which number |
+//! | [`trunk`] | SIP peers: what an operator says of them, and the choice of a way out |
 //! | [`limits`] | every bound, with its unit |
 
 pub mod account;
@@ -35,3 +36,4 @@ pub mod route_table;
 pub mod selection;
 mod standing;
 pub mod time;
+pub mod trunk;

@@ -109,6 +109,35 @@ pub const GROUP_NUMBERS_MAX: usize = 200;
 /// Requests of one account in a second. The vendor publishes no figure; our choice.
 pub const REQUESTS_PER_ACCOUNT_PER_S_DEFAULT: u32 = 200;
 
+// How calls come and go. Our choices, all of them.
+
+/// Characters of a trunk's name.
+pub const TRUNK_NAME_CHARS_MAX: usize = 32;
+
+/// Trunks of an installation.
+pub const TRUNKS_MAX: usize = 256;
+
+/// Peers of one trunk.
+pub const PEERS_PER_TRUNK_MAX: usize = 16;
+
+/// Networks that one trunk may speak from.
+pub const NETWORKS_PER_TRUNK_MAX: usize = 64;
+
+/// Prefix rules of one trunk.
+pub const PREFIX_RULES_PER_TRUNK_MAX: usize = 64;
+
+/// Calls at once that a trunk's own limit may name.
+pub const CALLS_PER_TRUNK_MAX: u32 = 1_000_000;
+
+/// Seconds between two keep-alives.
+pub const TRUNK_KEEP_ALIVE_S_DEFAULT: u32 = 30;
+
+/// Seconds between two keep-alives, at the most.
+pub const TRUNK_KEEP_ALIVE_S_MAX: u32 = 86_400;
+
+/// Attempts of one call to find a peer that takes it.
+pub const WAYS_OUT_MAX: usize = 8;
+
 // Relations between the bounds that the rules rely on.
 const _: () = assert!(QUARANTINE_MIN_DEFAULT_MS <= QUARANTINE_DEFAULT_MS);
 const _: () = assert!(QUARANTINE_DEFAULT_MS <= QUARANTINE_MAX_MS);
