@@ -3,10 +3,11 @@
 use axbridge_domain::{
     account::AccountId,
     binding::Binding,
-    call::{CallId, CallResult, Direction, ReleasedBy, shown_to_callee},
+    call::{CallId, CallResult, Direction, shown_to_callee},
     phone::PhoneNumber,
     route::Extension,
 };
+pub use axbridge_store::model::{CallEnd, Verification};
 use axbridge_store::model::{CallQuery, CallRoute};
 
 use crate::{App, AppError};
@@ -86,30 +87,6 @@ pub enum Announcement {
     TryLater,
     /// This call is recorded.
     Recorded,
-}
-
-/// How a call ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallEnd {
-    /// How it came out.
-    pub result: CallResult,
-    /// Who ended it.
-    pub released_by: ReleasedBy,
-    /// What the caller's verification showed, if there was one.
-    pub verification: Option<Verification>,
-}
-
-/// The question that a caller had to answer before being connected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verification {
-    /// The prompt that asked.
-    pub voice_code: String,
-    /// The digits that were right.
-    pub correct: String,
-    /// The digits that were keyed last.
-    pub answer: String,
-    /// Whether the caller was connected for it.
-    pub passed: bool,
 }
 
 impl App {

@@ -11,6 +11,7 @@
 //! | [`pools`], [`numbers`] | number pools and the numbers in them |
 //! | [`accounts`] | accounts and access keys |
 //! | [`calls`] | who would ring, and why a selection comes out as it does |
+//! | [`records`] | what a call leaves, as clients are told of it |
 //! | [`sweep`] | the chores that time brings |
 //! | [`error`] | why a use case was refused |
 //! | [`clock`], [`chance`], [`metrics`] | the moment, the dice, the counts |
@@ -26,6 +27,7 @@ pub mod error;
 pub mod metrics;
 pub mod numbers;
 pub mod pools;
+pub mod records;
 pub mod sweep;
 
 pub use app::{App, AppSettings};

@@ -12,13 +12,15 @@
 //! | [`party`], [`route`], [`binding`] | the blind index of a real number, one dialling rule, a client's relation |
 //! | [`route_table`], [`draft`] | which routes stand, and a batch of changes that is not yet durable |
 //! | [`city_order`], [`selection`], [`refusal`] | where to look for an X, which one to take, why there was none |
-//! | [`call`] | a call's id, how it ended, who is shown which number |
 //! | [`trunk`] | SIP peers: what an operator says of them, and the choice of a way out |
+//! | [`call`], [`call_outcome`] | a call's id, how it ended, who is shown which number; what SIP and Q.850 say of it |
+//! | [`month`] | calendar months, by which what calls leave is destroyed |
 //! | [`limits`] | every bound, with its unit |
 
 pub mod account;
 pub mod binding;
 pub mod call;
+pub mod call_outcome;
 pub mod city;
 pub mod city_order;
 pub mod draft;
@@ -26,6 +28,7 @@ pub mod draws;
 mod hash;
 pub mod inventory;
 pub mod limits;
+pub mod month;
 pub mod numbering;
 pub mod party;
 pub mod phone;

@@ -15,6 +15,10 @@ use axbridge_domain::{
 
 use crate::{error::ImportRefusal, keyring::Secret};
 
+mod calls;
+
+pub use calls::{CallBinding, CallEnd, CallFilter, CallRecord, NewCall, Verification};
+
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -387,7 +391,7 @@ pub struct Event {
     pub account: AccountId,
     /// What kind.
     pub topic: Topic,
-    /// The binding's id, or the number X.
+    /// The id of the binding or call, or the number X.
     pub subject: String,
     /// When it happened.
     pub at: Timestamp,
@@ -410,11 +414,21 @@ pub enum Topic {
     NumberDisabled,
     /// A number was taken out of its pool.
     NumberDeregistered,
+    /// A call arrived.
+    CallStarted,
+    /// The callee's phone rings.
+    CallRinging,
+    /// The two are connected.
+    CallAnswered,
+    /// A call ended.
+    CallEnded,
+    /// A call's record is complete.
+    CallRecord,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Topic; 7] = [
+    pub const ALL: [Topic; 12] = [
         Topic::BindingBound,
         Topic::BindingUpdated,
         Topic::BindingUnbound,
@@ -422,6 +436,11 @@ impl Topic {
         Topic::NumberEnabled,
         Topic::NumberDisabled,
         Topic::NumberDeregistered,
+        Topic::CallStarted,
+        Topic::CallRinging,
+        Topic::CallAnswered,
+        Topic::CallEnded,
+        Topic::CallRecord,
     ];
 
     /// The name in storage and in metrics.
@@ -435,6 +454,11 @@ impl Topic {
             Topic::NumberEnabled => "number.enabled",
             Topic::NumberDisabled => "number.disabled",
             Topic::NumberDeregistered => "number.deregistered",
+            Topic::CallStarted => "call.started",
+            Topic::CallRinging => "call.ringing",
+            Topic::CallAnswered => "call.answered",
+            Topic::CallEnded => "call.ended",
+            Topic::CallRecord => "call.record",
         }
     }
 
