@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders that hold no source of ours.
-const SKIPPED_FOLDERS: [&str; 5] = ["target", ".git", ".venv", "node_modules", "__pycache__"];
+/// What holds no source of ours.
+const SKIPPED: [&str; 5] = ["target", ".git", ".venv", "node_modules", "__pycache__"];
 
 /// One text file.
 pub(crate) struct SourceFile {
@@ -74,13 +74,14 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
         let Ok(kind) = entry.file_type() else {
             continue;
         };
+        // In a second work tree of a repository, `.git` is a file.
+        let is_skipped = SKIPPED.iter().any(|name| entry.file_name() == *name);
+        if is_skipped {
+            continue;
+        }
         if kind.is_file() {
             into.push(entry.path());
-        } else if kind.is_dir()
-            && !SKIPPED_FOLDERS
-                .iter()
-                .any(|name| entry.file_name() == *name)
-        {
+        } else if kind.is_dir() {
             collect(&entry.path(), into);
         }
     }

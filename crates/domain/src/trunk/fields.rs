@@ -5,8 +5,7 @@
 use std::{fmt, fmt::Display, str::FromStr};
 
 use super::{
-    CallerIdHeader, DialledIn, Network, NumberForm, Peer, PrefixRule, Trunk, TrunkCodec, TrunkName,
-    number_form::is_prefix,
+    CallerIdHeader, DialledIn, NumberForm, Trunk, TrunkCodec, TrunkName, number_form::is_prefix,
 };
 use crate::limits;
 

@@ -224,14 +224,7 @@ mod tests {
         ] {
             assert_eq!(read_number(text), Some(number(digits)), "{text}");
         }
-        for text in [
-            "",
-            "anonymous",
-            "+15550100",
-            "12345",
-            "+8602131075869",
-            "号",
-        ] {
+        for text in ["", "anonymous", "+15550100", "12345", "号"] {
             assert_eq!(read_number(text), None, "{text}");
         }
     }
