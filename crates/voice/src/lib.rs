@@ -3,4 +3,7 @@
 //! **Invariant: no HTTP API and no SQL.** A call is decided by the domain, looked up and recorded
 //! through the app crate; nothing of one leg's signalling or media exists in the other's.
 //!
-//! The voice plane is not built yet; this version answers who *would* ring (`ResolveCall`).
+//! The call control is not built yet; this version answers who *would* ring (`ResolveCall`).
+
+pub mod audio;
+pub mod media;
