@@ -15,6 +15,7 @@
 //! | [`trunk`] | SIP peers: what an operator says of them, and the choice of a way out |
 //! | [`call`], [`call_outcome`] | a call's id, how it ended, who is shown which number; what SIP and Q.850 say of it |
 //! | [`month`] | calendar months, by which what calls leave is destroyed |
+//! | [`risk`] | who may not be bound or called, and how often calls may come |
 //! | [`limits`] | every bound, with its unit |
 
 pub mod account;
@@ -34,6 +35,7 @@ pub mod party;
 pub mod phone;
 pub mod pool;
 pub mod refusal;
+pub mod risk;
 pub mod route;
 pub mod route_table;
 pub mod selection;

@@ -7,6 +7,7 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`model`] | what goes in and out of the store |
+//! | [`recording`], [`risk`] | the same, of recordings and of risk control |
 //! | [`error`] | why it did not |
 //! | [`keyring`] | sealing of real numbers and secrets, the blind index |
 //! | [`counters`] | what the store counts about itself |
@@ -20,6 +21,8 @@ pub mod keyring;
 mod migrate;
 pub mod model;
 mod postgres;
+pub mod recording;
+pub mod risk;
 mod sealed;
 mod sqlite;
 mod store;

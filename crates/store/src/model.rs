@@ -391,7 +391,7 @@ pub struct Event {
     pub account: AccountId,
     /// What kind.
     pub topic: Topic,
-    /// The id of the binding or call, or the number X.
+    /// The id of what it is about: a binding, a call, a blacklist entry; or the number X.
     pub subject: String,
     /// When it happened.
     pub at: Timestamp,
@@ -424,11 +424,19 @@ pub enum Topic {
     CallEnded,
     /// A call's record is complete.
     CallRecord,
+    /// A call's recording can be fetched.
+    RecordingReady,
+    /// A call was to be recorded and there is no recording.
+    RecordingFailed,
+    /// A blacklist entry was made.
+    RiskFrozen,
+    /// A blacklist entry ended.
+    RiskUnfrozen,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Topic; 12] = [
+    pub const ALL: [Topic; 16] = [
         Topic::BindingBound,
         Topic::BindingUpdated,
         Topic::BindingUnbound,
@@ -441,6 +449,10 @@ impl Topic {
         Topic::CallAnswered,
         Topic::CallEnded,
         Topic::CallRecord,
+        Topic::RecordingReady,
+        Topic::RecordingFailed,
+        Topic::RiskFrozen,
+        Topic::RiskUnfrozen,
     ];
 
     /// The name in storage and in metrics.
@@ -459,6 +471,10 @@ impl Topic {
             Topic::CallAnswered => "call.answered",
             Topic::CallEnded => "call.ended",
             Topic::CallRecord => "call.record",
+            Topic::RecordingReady => "recording.ready",
+            Topic::RecordingFailed => "recording.failed",
+            Topic::RiskFrozen => "risk.frozen",
+            Topic::RiskUnfrozen => "risk.unfrozen",
         }
     }
 

@@ -95,6 +95,9 @@ macro_rules! dispatch {
     };
 }
 
+mod recordings;
+mod risk;
+
 impl Store {
     /// Opens the store, bringing its schema up to date. `now` is the moment that expiry is judged
     /// at while the embedded store rebuilds its tables.

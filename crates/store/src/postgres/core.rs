@@ -18,7 +18,9 @@ use super::{
     fault::{Fault, commit_fault},
     rows::{POOL_COLUMNS, account_of, number_column, pool_column, pool_from},
 };
-use crate::{counters::Counters, keyring::Keyring, model::AccessKey, store::StoreOptions};
+use crate::{
+    counters::Counters, keyring::Keyring, model::AccessKey, risk::RiskRules, store::StoreOptions,
+};
 
 const KNOWN_NUMBERS_MAX: u64 = 2_000_000;
 
@@ -30,6 +32,7 @@ pub(super) struct Core {
     pub(super) counters: Counters,
     pub(super) pools: Cache<PoolNo, Pool>,
     pub(super) access_keys: Cache<String, AccessKey>,
+    pub(super) risk_rules: Cache<AccountId, RiskRules>,
     /// Which account a number is of. It never changes, so a hit is always right.
     accounts_of_numbers: moka::sync::Cache<PhoneNumber, AccountId>,
     latest: AtomicI64,
@@ -51,6 +54,7 @@ impl Core {
             counters: Counters::default(),
             pools: Cache::new(),
             access_keys: Cache::new(),
+            risk_rules: Cache::new(),
             accounts_of_numbers: moka::sync::Cache::new(KNOWN_NUMBERS_MAX),
             latest: AtomicI64::new(now.unix_ms()),
         }

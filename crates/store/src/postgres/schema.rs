@@ -9,11 +9,18 @@ use crate::{
     migrate::{Migration, pending},
 };
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "begin",
-    sql: include_str!("../../migrations/postgres/0001_begin.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "begin",
+        sql: include_str!("../../migrations/postgres/0001_begin.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "keep",
+        sql: include_str!("../../migrations/postgres/0004_keep.sql"),
+    },
+];
 
 /// Applies what is missing, all in one transaction.
 ///

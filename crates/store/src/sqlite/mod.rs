@@ -9,6 +9,7 @@
 //! | `rows` | a binding's row |
 //! | `bind`, `change`, `sweep` | what happens to bindings |
 //! | `accounts`, `pools`, `numbers` | what the operator manages |
+//! | `recordings`, `risk`, `risk_calls` | what is kept of recordings and of risk control |
 //! | `query`, `listing` | looking at bindings, calls, events |
 //!
 //! Reads of a moment (`route_call`) look at memory first and at the row second; the row is always
@@ -25,6 +26,9 @@ mod pools;
 mod query;
 mod reader;
 mod rebuild;
+mod recordings;
+mod risk;
+mod risk_calls;
 mod rows;
 mod state;
 mod sweep;

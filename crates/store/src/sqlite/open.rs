@@ -30,11 +30,18 @@ const STATEMENTS_KEPT: usize = 64;
 
 const KEY_CHECK: &str = "key_check";
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "begin",
-    sql: include_str!("../../migrations/sqlite/0001_begin.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "begin",
+        sql: include_str!("../../migrations/sqlite/0001_begin.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "keep",
+        sql: include_str!("../../migrations/sqlite/0004_keep.sql"),
+    },
+];
 
 /// An opened data directory.
 pub(super) struct Opened {

@@ -18,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::{
     accounts,
     fault::{damaged, engine},
-    pools,
+    pools, risk,
     rows::{account_from, city_from, exclusive_from, number_from, pool_from, shape_from},
     state::State,
     writer::Ledger,
@@ -49,6 +49,7 @@ pub(super) fn rebuild(
     for key in accounts::read_access_keys(connection, keys, None)? {
         state.access_keys.insert(key.id.clone(), Arc::new(key));
     }
+    risk::load(connection, &mut state)?;
     let mut ledger = Ledger::new(announced(connection)?, next_seq(connection)?);
     // What was told as over stays over, even if the clock was set back since.
     let now = now.max(ledger.announced).max(latest_change(connection)?);

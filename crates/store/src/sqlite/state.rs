@@ -11,13 +11,17 @@ use std::{
 use axbridge_domain::{
     account::AccountId,
     inventory::{Inventory, NumberSlot},
+    party::PartyKey,
     phone::PhoneNumber,
     pool::{Pool, PoolNo},
+    risk::{FrequencyWindow, Restriction},
     route_table::RouteTable,
+    time::Timestamp,
 };
 
 use crate::{
-    counters::Counters, error::StoreError, keyring::Keyring, model::AccessKey, store::StoreOptions,
+    counters::Counters, error::StoreError, keyring::Keyring, model::AccessKey, risk::RiskBook,
+    store::StoreOptions,
 };
 
 /// Everything that is decided on.
@@ -26,6 +30,7 @@ pub(super) struct State {
     pub(super) inventory: Inventory,
     pub(super) pools: HashMap<PoolNo, Arc<Pool>>,
     pub(super) access_keys: HashMap<String, Arc<AccessKey>>,
+    pub(super) risk: RiskBook,
 }
 
 impl State {
@@ -35,6 +40,7 @@ impl State {
             inventory: Inventory::default(),
             pools: HashMap::new(),
             access_keys: HashMap::new(),
+            risk: RiskBook::default(),
         }
     }
 
@@ -65,6 +71,15 @@ impl State {
                 self.inventory.set_enabled(x, enabled);
             }
             Change::NumbersRemoved(numbers) => self.inventory.remove(&numbers),
+            Change::Frozen(account, party, restriction, until) => {
+                self.risk.put(account, party, restriction, until);
+            }
+            Change::Unfrozen(account, party, restriction) => {
+                self.risk.remove(account, party, restriction);
+            }
+            Change::FrequencyWindows(account, windows) => {
+                self.risk.set_windows(account, windows);
+            }
         }
     }
 }
@@ -76,6 +91,9 @@ pub(super) enum Change {
     NumberAdded(NumberSlot),
     NumberEnabled(PhoneNumber, bool),
     NumbersRemoved(Vec<PhoneNumber>),
+    Frozen(AccountId, PartyKey, Restriction, Timestamp),
+    Unfrozen(AccountId, PartyKey, Restriction),
+    FrequencyWindows(AccountId, Vec<FrequencyWindow>),
 }
 
 /// What the writer and the readers share.
