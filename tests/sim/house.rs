@@ -13,6 +13,7 @@ use axbridge_app::{
     model::{
         BindingChange, BindingRef, CallQuery, CallRoute, NumberFilter, NumberRow, Page, PoolChange,
     },
+    records::CallSettings,
 };
 use axbridge_domain::{
     account::{AccountId, AccountTerms},
@@ -338,6 +339,7 @@ async fn open(
         numbering: Numbering::built_in(),
         service_numbers: ServiceNumbers::default(),
         default_terms: AccountTerms::default(),
+        calls: CallSettings::default(),
         clock: clock.clone(),
         chance: chance.clone(),
     };

@@ -20,7 +20,9 @@ use axbridge_store::{
 };
 use moka::sync::Cache;
 
-use crate::{chance::Chance, clock::Clock, error::AppError, metrics::Metrics};
+use crate::{
+    chance::Chance, clock::Clock, error::AppError, metrics::Metrics, records::CallSettings,
+};
 
 /// What the application is made of.
 pub struct AppSettings {
@@ -36,6 +38,8 @@ pub struct AppSettings {
     pub service_numbers: ServiceNumbers,
     /// What a new account may do.
     pub default_terms: AccountTerms,
+    /// Who carries calls, and how long what they leave is kept.
+    pub calls: CallSettings,
     /// The moment.
     pub clock: Clock,
     /// The dice.
@@ -49,6 +53,8 @@ pub struct App {
     pub(crate) numbering: Numbering,
     pub(crate) service_numbers: ServiceNumbers,
     pub(crate) default_terms: AccountTerms,
+    pub(crate) call_settings: CallSettings,
+    pub(crate) is_shared: bool,
     pub(crate) clock: Clock,
     /// The latest moment that anything was decided at, in Unix milliseconds.
     latest: AtomicI64,
@@ -83,6 +89,8 @@ impl App {
             numbering: settings.numbering,
             service_numbers: settings.service_numbers,
             default_terms: settings.default_terms,
+            call_settings: settings.calls,
+            is_shared: matches!(settings.location, Location::Postgres(_)),
             clock: settings.clock,
             chance: settings.chance,
             metrics: Metrics::new(),

@@ -2,13 +2,13 @@
 
 use axbridge_domain::{
     account::AccountId,
-    binding::Binding,
+    binding::{Binding, SubId},
     call::{CallId, CallResult, Direction, shown_to_callee},
     phone::PhoneNumber,
     route::Extension,
 };
+use axbridge_store::model::{BindingRef, CallBinding, CallQuery, CallRoute, NewCall};
 pub use axbridge_store::model::{CallEnd, Verification};
-use axbridge_store::model::{CallQuery, CallRoute};
 
 use crate::{App, AppError};
 
@@ -98,7 +98,9 @@ impl App {
         Ok(self.store.route_call(query, self.now()).await?)
     }
 
-    /// Decides a call that has arrived, at this moment and by the store, and gives it an id.
+    /// Decides a call that has arrived, at this moment and by the store, and writes it down with
+    /// its "started" event, unless the caller is to be asked for an extension first or X belongs
+    /// to nobody.
     ///
     /// # Errors
     /// Faults of the store, and of the system's random source.
@@ -109,42 +111,133 @@ impl App {
             extension: arrival.extension,
         };
         let nonce = self.chance.u64()?;
-        let unbound = || Some(CallId::unbound(arrival.x, nonce));
-        let refuse = |call, result, announcement| Admission::Refuse {
-            call,
+        let no_binding = (CallResult::NoBinding, Announcement::NoBinding);
+        let (account, ended, (result, announcement)) = match self.route_call(query).await? {
+            CallRoute::Connect { binding, callee } => {
+                return self.connect(arrival, binding, callee, nonce).await;
+            }
+            CallRoute::AskExtension => return Ok(Admission::AskExtension),
+            CallRoute::Ended { sub_id, account } => {
+                let ended = self.ended_binding(account, sub_id).await?;
+                let outcome = (CallResult::NoBinding, Announcement::Ended);
+                (account, ended, outcome)
+            }
+            CallRoute::NoBinding { account } => (account, None, no_binding),
+            CallRoute::NumberDisabled { account } => {
+                let outcome = (CallResult::NumberAbnormal, Announcement::OutOfService);
+                (account, None, outcome)
+            }
+            CallRoute::UnknownNumber => {
+                return Ok(Admission::Refuse {
+                    call: None,
+                    result: CallResult::RoutingFailure,
+                    announcement: Announcement::OutOfService,
+                });
+            }
+        };
+        let call = ended.as_ref().map_or_else(
+            || CallId::unbound(arrival.x, nonce),
+            |binding| CallId::bound(binding.sub_id, nonce),
+        );
+        let new = self.new_call(arrival, call, account, ended.as_ref(), None);
+        self.store.begin_call(new, self.now()).await?;
+        Ok(Admission::Refuse {
+            call: Some(call),
             result,
             announcement,
-        };
-        Ok(match self.route_call(query).await? {
-            CallRoute::Connect { binding, callee } => Admission::Connect(Box::new(CallPlan {
-                call: CallId::bound(binding.sub_id, nonce),
-                account: binding.account,
-                caller: arrival.caller,
-                callee,
-                shown_to_callee: shown_to_callee(&binding, callee, arrival.caller),
-                direction: Direction::of(&binding, arrival.caller),
-                record: binding.terms.record,
-                talk_ms_max: None,
-                account_calls_max: None,
-                binding,
-            })),
-            CallRoute::AskExtension => Admission::AskExtension,
-            CallRoute::Ended { sub_id, .. } => refuse(
-                Some(CallId::bound(sub_id, nonce)),
-                CallResult::NoBinding,
-                Announcement::Ended,
-            ),
-            CallRoute::NoBinding { .. } => {
-                refuse(unbound(), CallResult::NoBinding, Announcement::NoBinding)
-            }
-            CallRoute::NumberDisabled { .. } => refuse(
-                unbound(),
-                CallResult::NumberAbnormal,
-                Announcement::OutOfService,
-            ),
-            CallRoute::UnknownNumber => {
-                refuse(None, CallResult::RoutingFailure, Announcement::OutOfService)
-            }
         })
+    }
+
+    /// Notes that the callee's phone rings. Saying it twice, or too late, changes nothing.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub async fn call_ringing(&self, call: CallId) -> Result<(), AppError> {
+        self.store.call_ringing(call, self.now()).await?;
+        Ok(())
+    }
+
+    /// Notes that the two are connected. Saying it twice, or too late, changes nothing.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub async fn call_answered(&self, call: CallId) -> Result<(), AppError> {
+        self.store.call_answered(call, self.now()).await?;
+        Ok(())
+    }
+
+    /// Ends a call: its record is complete, and is told. Of two ends the first counts.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub async fn call_ended(&self, call: CallId, end: CallEnd) -> Result<(), AppError> {
+        let result = end.result;
+        if self.store.end_call(call, end, self.now()).await? {
+            self.metrics.call_ended(result);
+        }
+        Ok(())
+    }
+
+    async fn connect(
+        &self,
+        arrival: &Arrival,
+        binding: Binding,
+        callee: PhoneNumber,
+        nonce: u64,
+    ) -> Result<Admission, AppError> {
+        let call = CallId::bound(binding.sub_id, nonce);
+        let account = binding.account;
+        let new = self.new_call(arrival, call, account, Some(&binding), Some(callee));
+        let (direction, record) = (new.direction, new.record);
+        self.store.begin_call(new, self.now()).await?;
+        Ok(Admission::Connect(Box::new(CallPlan {
+            call,
+            account,
+            caller: arrival.caller,
+            callee,
+            shown_to_callee: shown_to_callee(&binding, callee, arrival.caller),
+            direction,
+            record,
+            talk_ms_max: None,
+            account_calls_max: None,
+            binding,
+        })))
+    }
+
+    /// The binding that answered this caller before it ended.
+    async fn ended_binding(
+        &self,
+        account: AccountId,
+        sub_id: SubId,
+    ) -> Result<Option<Binding>, AppError> {
+        let reference = BindingRef {
+            account,
+            pool: None,
+            sub_id,
+        };
+        Ok(self.store.binding(reference, self.now()).await?)
+    }
+
+    fn new_call(
+        &self,
+        arrival: &Arrival,
+        call: CallId,
+        account: AccountId,
+        binding: Option<&Binding>,
+        callee: Option<PhoneNumber>,
+    ) -> NewCall {
+        let by = |binding| Direction::of(binding, arrival.caller);
+        NewCall {
+            id: call,
+            account,
+            x: arrival.x,
+            binding: binding.map(CallBinding::from),
+            caller: arrival.caller,
+            callee,
+            direction: binding.map_or(Direction::Other, by),
+            record: callee.is_some() && binding.is_some_and(|binding| binding.terms.record),
+            trunk: arrival.trunk.clone(),
+            node: self.call_settings.node.clone(),
+        }
     }
 }

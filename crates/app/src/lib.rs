@@ -12,7 +12,7 @@
 //! | [`accounts`] | accounts and access keys |
 //! | [`calls`] | who would ring, and why a selection comes out as it does |
 //! | [`records`] | what a call leaves, as clients are told of it |
-//! | [`sweep`] | the chores that time brings |
+//! | [`sweep`], [`retention`] | the chores that time brings; the end of what is kept |
 //! | [`error`] | why a use case was refused |
 //! | [`clock`], [`chance`], [`metrics`] | the moment, the dice, the counts |
 
@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod numbers;
 pub mod pools;
 pub mod records;
+pub mod retention;
 pub mod sweep;
 
 pub use app::{App, AppSettings};

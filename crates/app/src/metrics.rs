@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use axbridge_domain::call::CallResult;
 use axbridge_store::{
     counters::{BATCH_BOUNDS, CountersNow},
     model::Swept,
@@ -39,6 +40,11 @@ struct CauseLabels {
     cause: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
 /// The counts of one process.
 pub struct Metrics {
     registry: Registry,
@@ -50,6 +56,7 @@ pub struct Metrics {
     unbound: Counter,
     expired: Counter,
     city_unknown: Counter,
+    calls: Family<ResultLabels, Counter>,
     live: Gauge,
 }
 
@@ -77,6 +84,7 @@ impl Metrics {
             unbound: Counter::default(),
             expired: Counter::default(),
             city_unknown: Counter::default(),
+            calls: Family::default(),
             live: Gauge::default(),
             registry: Registry::default(),
         };
@@ -116,6 +124,11 @@ impl Metrics {
             "numbers_without_city",
             "Look-ups of a number whose city is not known",
             metrics.city_unknown.clone(),
+        );
+        registry.register(
+            "calls",
+            "Calls that ended, by how they came out",
+            metrics.calls.clone(),
         );
         registry.register(
             "live_bindings",
@@ -161,6 +174,13 @@ impl Metrics {
 
     pub(crate) fn swept(&self, swept: &Swept) {
         self.expired.inc_by(swept.expired);
+    }
+
+    pub(crate) fn call_ended(&self, result: CallResult) {
+        let labels = ResultLabels {
+            result: result.name(),
+        };
+        self.calls.get_or_create(&labels).inc();
     }
 
     pub(crate) fn city_unknown(&self) {

@@ -8,13 +8,16 @@ use axbridge_store::model::Swept;
 use crate::{App, AppError};
 
 impl App {
-    /// Sweeps once.
+    /// Sweeps once: announces expiries, closes calls whose node died, drops what was kept long
+    /// enough.
     ///
     /// # Errors
     /// Faults of the store; the next sweep takes up what this one left.
     pub async fn sweep(&self) -> Result<Swept, AppError> {
         let swept = self.store.sweep(self.now()).await?;
         self.metrics.swept(&swept);
+        self.close_forgotten_calls().await?;
+        self.purge().await?;
         Ok(swept)
     }
 

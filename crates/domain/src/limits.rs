@@ -49,6 +49,10 @@ pub const NUMBERS_PER_IMPORT_CALL_MAX: usize = 1000;
 /// Calls whose records one call may ask for.
 pub const CALL_IDS_PER_QUERY_MAX: usize = 100;
 
+/// How far the calls of a listing are counted: over more, counting would cost more than looking.
+/// Our choice.
+pub const CALLS_COUNTED_MAX: u64 = 100_000;
+
 /// Records of a page when the request does not say.
 pub const PAGE_SIZE_DEFAULT: usize = 20;
 

@@ -10,11 +10,13 @@
 //! | [`recording`], [`risk`] | the same, of recordings and of risk control |
 //! | [`error`] | why it did not |
 //! | [`keyring`] | sealing of real numbers and secrets, the blind index |
+//! | `call_key` | the key of a month's calls, and its destruction |
 //! | [`counters`] | what the store counts about itself |
 //! | `migrate` | versions and checksums of the schema |
 //! | `sqlite` | the embedded default: memory decides, one appended row makes durable, group commit |
 //! | `postgres` | many nodes on one database: the engine's unique key decides, node-side batches |
 
+mod call_key;
 pub mod counters;
 pub mod error;
 pub mod keyring;

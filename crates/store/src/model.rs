@@ -17,7 +17,7 @@ use crate::{error::ImportRefusal, keyring::Secret};
 
 mod calls;
 
-pub use calls::{CallBinding, CallEnd, CallFilter, CallRecord, NewCall, Verification};
+pub use calls::{CallBinding, CallEnd, CallFilter, CallRecord, NewCall, Purged, Verification};
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]

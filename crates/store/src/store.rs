@@ -95,6 +95,7 @@ macro_rules! dispatch {
     };
 }
 
+mod calls;
 mod recordings;
 mod risk;
 

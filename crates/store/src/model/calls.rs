@@ -163,3 +163,14 @@ pub struct CallFilter {
     /// That this node carried.
     pub node: Option<String>,
 }
+
+/// What a purge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// Rows that were dropped.
+    pub rows: u64,
+    /// Keys of months that were destroyed.
+    pub keys: u64,
+    /// Whether there is more to drop.
+    pub more: bool,
+}

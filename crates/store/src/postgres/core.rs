@@ -15,6 +15,7 @@ use deadpool_postgres::{GenericClient, Object, Transaction};
 
 use super::{
     cache::Cache,
+    call_keys::SeenKeys,
     fault::{Fault, commit_fault},
     rows::{POOL_COLUMNS, account_of, number_column, pool_column, pool_from},
 };
@@ -33,6 +34,7 @@ pub(super) struct Core {
     pub(super) pools: Cache<PoolNo, Pool>,
     pub(super) access_keys: Cache<String, AccessKey>,
     pub(super) risk_rules: Cache<AccountId, RiskRules>,
+    pub(super) call_keys: SeenKeys,
     /// Which account a number is of. It never changes, so a hit is always right.
     accounts_of_numbers: moka::sync::Cache<PhoneNumber, AccountId>,
     latest: AtomicI64,
@@ -55,6 +57,7 @@ impl Core {
             pools: Cache::new(),
             access_keys: Cache::new(),
             risk_rules: Cache::new(),
+            call_keys: SeenKeys::default(),
             accounts_of_numbers: moka::sync::Cache::new(KNOWN_NUMBERS_MAX),
             latest: AtomicI64::new(now.unix_ms()),
         }

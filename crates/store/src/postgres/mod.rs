@@ -28,6 +28,9 @@
 mod accounts;
 mod batch;
 mod cache;
+mod call_keys;
+mod call_records;
+mod call_rows;
 mod calls;
 mod change;
 mod connect;

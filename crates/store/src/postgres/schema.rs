@@ -9,11 +9,16 @@ use crate::{
     migrate::{Migration, pending},
 };
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "begin",
         sql: include_str!("../../migrations/postgres/0001_begin.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "calls",
+        sql: include_str!("../../migrations/postgres/0002_calls.sql"),
     },
     Migration {
         version: 4,
@@ -79,7 +84,7 @@ async fn apply_pending(transaction: &Transaction<'_>) -> Result<(), Stop> {
     for row in rows {
         applied.push((row.try_get(0)?, row.try_get(1)?));
     }
-    for migration in pending(&MIGRATIONS, &applied).map_err(Stop::Refused)? {
+    for migration in pending(MIGRATIONS, &applied).map_err(Stop::Refused)? {
         transaction.batch_execute(migration.sql).await?;
         transaction
             .execute(

@@ -8,6 +8,7 @@
 //! | `open`, `rebuild` | the data directory, the schema, from rows to memory |
 //! | `rows` | a binding's row |
 //! | `bind`, `change`, `sweep` | what happens to bindings |
+//! | `call_records`, `call_rows` | calls as they are written down, and their rows |
 //! | `accounts`, `pools`, `numbers` | what the operator manages |
 //! | `recordings`, `risk`, `risk_calls` | what is kept of recordings and of risk control |
 //! | `query`, `listing` | looking at bindings, calls, events |
@@ -17,6 +18,8 @@
 
 mod accounts;
 mod bind;
+mod call_records;
+mod call_rows;
 mod change;
 mod fault;
 mod listing;

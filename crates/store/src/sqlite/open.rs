@@ -30,11 +30,16 @@ const STATEMENTS_KEPT: usize = 64;
 
 const KEY_CHECK: &str = "key_check";
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "begin",
         sql: include_str!("../../migrations/sqlite/0001_begin.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "calls",
+        sql: include_str!("../../migrations/sqlite/0002_calls.sql"),
     },
     Migration {
         version: 4,
@@ -66,7 +71,7 @@ pub(super) fn open(directory: &Path, keys: &Keyring, now: Timestamp) -> Result<O
     let mut connection = Connection::open(&database).map_err(fault)?;
     connection.execute_batch(SETTINGS).map_err(fault)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    migrate(&mut connection, &MIGRATIONS, now, fault)?;
+    migrate(&mut connection, MIGRATIONS, now, fault)?;
     check_keys(&connection, keys)?;
     Ok(Opened {
         connection,

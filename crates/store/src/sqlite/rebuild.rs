@@ -17,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{
     accounts,
+    call_records::{latest_call, read_call_keys},
     fault::{damaged, engine},
     pools, risk,
     rows::{account_from, city_from, exclusive_from, number_from, pool_from, shape_from},
@@ -50,9 +51,11 @@ pub(super) fn rebuild(
         state.access_keys.insert(key.id.clone(), Arc::new(key));
     }
     risk::load(connection, &mut state)?;
+    state.call_keys = read_call_keys(connection, keys)?;
     let mut ledger = Ledger::new(announced(connection)?, next_seq(connection)?);
     // What was told as over stays over, even if the clock was set back since.
     let now = now.max(ledger.announced).max(latest_change(connection)?);
+    let now = now.max(latest_call(connection)?);
     load_routes(connection, &mut state, &mut ledger, options, now)?;
     Ok((state, ledger))
 }

@@ -11,6 +11,7 @@ use std::{
 use axbridge_domain::{
     account::AccountId,
     inventory::{Inventory, NumberSlot},
+    month::Month,
     party::PartyKey,
     phone::PhoneNumber,
     pool::{Pool, PoolNo},
@@ -20,7 +21,12 @@ use axbridge_domain::{
 };
 
 use crate::{
-    counters::Counters, error::StoreError, keyring::Keyring, model::AccessKey, risk::RiskBook,
+    call_key::{CallKey, CallKeys},
+    counters::Counters,
+    error::StoreError,
+    keyring::Keyring,
+    model::AccessKey,
+    risk::RiskBook,
     store::StoreOptions,
 };
 
@@ -31,6 +37,7 @@ pub(super) struct State {
     pub(super) pools: HashMap<PoolNo, Arc<Pool>>,
     pub(super) access_keys: HashMap<String, Arc<AccessKey>>,
     pub(super) risk: RiskBook,
+    pub(super) call_keys: CallKeys,
 }
 
 impl State {
@@ -41,6 +48,7 @@ impl State {
             pools: HashMap::new(),
             access_keys: HashMap::new(),
             risk: RiskBook::default(),
+            call_keys: CallKeys::default(),
         }
     }
 
@@ -80,6 +88,8 @@ impl State {
             Change::FrequencyWindows(account, windows) => {
                 self.risk.set_windows(account, windows);
             }
+            Change::CallKeyMade(key) => self.call_keys.insert(key),
+            Change::CallKeyDestroyed(month) => self.call_keys.remove(month),
         }
     }
 }
@@ -94,6 +104,8 @@ pub(super) enum Change {
     Frozen(AccountId, PartyKey, Restriction, Timestamp),
     Unfrozen(AccountId, PartyKey, Restriction),
     FrequencyWindows(AccountId, Vec<FrequencyWindow>),
+    CallKeyMade(Arc<CallKey>),
+    CallKeyDestroyed(Month),
 }
 
 /// What the writer and the readers share.

@@ -13,6 +13,7 @@ mod accounts_keys;
 mod at_rest;
 mod bind_named;
 mod bind_select;
+mod calls;
 mod concurrency;
 mod dry_run;
 mod events;

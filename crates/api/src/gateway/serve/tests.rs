@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use axbridge_app::chance::Chance;
 use axbridge_app::clock::Clock;
+use axbridge_app::records::CallSettings;
 use axbridge_app::{App, AppSettings};
 use axbridge_domain::account::AccountTerms;
 use axbridge_domain::numbering::Numbering;
@@ -40,6 +41,7 @@ async fn serving(settings: GatewaySettings) -> (Router, TempDir) {
         numbering: Numbering::built_in(),
         service_numbers: ServiceNumbers::default(),
         default_terms: AccountTerms::default(),
+        calls: CallSettings::default(),
         clock: Clock::system(),
         chance: Chance::system(),
     });

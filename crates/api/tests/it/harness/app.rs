@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axbridge_api::gateway::{GatewaySettings, operator_router, router};
-use axbridge_app::{App, AppSettings, chance::Chance, clock::Clock};
+use axbridge_app::{App, AppSettings, chance::Chance, clock::Clock, records::CallSettings};
 use axbridge_domain::{
     account::{AccountId, AccountTerms},
     numbering::Numbering,
@@ -70,6 +70,7 @@ impl TestApp {
             service_numbers: ServiceNumbers::from_texts(&setup.service_numbers)
                 .expect("service numbers"),
             default_terms: setup.terms,
+            calls: CallSettings::default(),
             clock: clock.clone(),
             chance: Chance::system(),
         })
