@@ -6,4 +6,8 @@
 //! The call control is not built yet; this version answers who *would* ring (`ResolveCall`).
 
 pub mod audio;
+pub mod guard;
+pub mod identity;
 pub mod media;
+pub mod message;
+pub mod sdp;
