@@ -1,6 +1,7 @@
 //! The chores of the repository, as `cargo xtask CHORE`. Anything longer than a
 //! line of shell lives here; nothing here is part of the product.
 
+mod announcements;
 mod bench;
 mod check;
 mod crash;
@@ -27,6 +28,9 @@ cargo xtask CHORE
           the vendor's clients; installs what it needs and says so
   check   formatting, clippy, rustdoc, and cargo-deny if it is installed
   sdk     only the suites of the vendor's clients
+  announcements
+          speaks what callers hear anew, from crates/voice/announcements/texts.tsv;
+          installs the speech program if it is missing
   docs    writes the generated reference pages anew
   fuzz [--seconds N] [TARGET]
           the fuzzer on one target or on each of them, 60 s if not said
@@ -74,6 +78,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("bench-heart") => bench::heart(&arguments[1..]),
         Some("bench-store") => bench::store(&arguments[1..]),
         Some("ha-rehearsal") => ha::rehearse(&arguments[1..]),
+        Some("announcements") => announcements::generate(),
         Some("docs") => docs::generate(),
         Some("pg") => postgres::serve_until_enter(),
         Some("help" | "--help" | "-h") | None => {

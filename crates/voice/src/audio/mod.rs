@@ -3,14 +3,18 @@
 //! Everything here is telephone sound: one channel, 8000 samples a second, 16 bits. It knows no
 //! packets and no calls; the media engine plays and listens with it.
 
+mod announcements;
 mod clip;
 mod detect;
 mod dtmf;
 mod g711;
+mod mp3;
+mod resample;
 mod tones;
 pub(crate) mod wav;
 
-pub use clip::Clip;
+pub use announcements::{AnnouncementError, Announcements, Language, Spoken};
+pub use clip::{Clip, ClipError, ClipLimits};
 pub use detect::{tone_level, tone_share};
 pub use dtmf::{Digit, DtmfDetector};
 pub use g711::Codec;
