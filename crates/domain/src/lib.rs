@@ -16,6 +16,7 @@
 //! | [`call`], [`call_outcome`] | a call's id, how it ended, who is shown which number; what SIP and Q.850 say of it |
 //! | [`month`] | calendar months, by which what calls leave is destroyed |
 //! | [`risk`] | who may not be bound or called, and how often calls may come |
+//! | [`delivery`] | kinds of events, when a failed delivery is tried again, when a receiver is left alone |
 //! | [`limits`] | every bound, with its unit |
 
 pub mod account;
@@ -24,6 +25,7 @@ pub mod call;
 pub mod call_outcome;
 pub mod city;
 pub mod city_order;
+pub mod delivery;
 pub mod draft;
 pub mod draws;
 mod hash;
