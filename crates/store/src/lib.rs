@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`model`] | what goes in and out of the store |
 //! | [`recording`], [`risk`] | the same, of recordings and of risk control |
+//! | [`delivery`] | receivers of events, and what is owed to them |
 //! | [`error`] | why it did not |
 //! | [`keyring`] | sealing of real numbers and secrets, the blind index |
 //! | `call_key` | the key of a month's calls, and its destruction |
@@ -18,6 +19,7 @@
 
 mod call_key;
 pub mod counters;
+pub mod delivery;
 pub mod error;
 pub mod keyring;
 mod migrate;

@@ -96,6 +96,7 @@ macro_rules! dispatch {
 }
 
 mod calls;
+mod delivery;
 mod recordings;
 mod risk;
 

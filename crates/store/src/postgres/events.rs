@@ -54,7 +54,7 @@ async fn events(core: &Core, after: i64, limit: u64) -> Result<Vec<Event>, Fault
 
 /// Gives positions to events that have none; true when there may be more. Doing it twice does
 /// nothing, so an unknown outcome is none.
-async fn settle_positions(client: &mut Object) -> Result<bool, Fault> {
+pub(super) async fn settle_positions(client: &mut Object) -> Result<bool, Fault> {
     let waiting = client
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM outbox_entry)")
         .await?;

@@ -9,7 +9,7 @@ use crate::{
     migrate::{Migration, pending},
 };
 
-const MIGRATIONS: &[Migration] = &[
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "begin",
@@ -19,6 +19,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 2,
         name: "calls",
         sql: include_str!("../../migrations/postgres/0002_calls.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "delivery",
+        sql: include_str!("../../migrations/postgres/0003_delivery.sql"),
     },
     Migration {
         version: 4,

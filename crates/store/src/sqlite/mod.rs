@@ -11,6 +11,7 @@
 //! | `call_records`, `call_rows` | calls as they are written down, and their rows |
 //! | `accounts`, `pools`, `numbers` | what the operator manages |
 //! | `recordings`, `risk`, `risk_calls` | what is kept of recordings and of risk control |
+//! | `receivers`, `delivery`, `event_log` | who is told of events, what is owed to them, the log |
 //! | `query`, `listing` | looking at bindings, calls, events |
 //!
 //! Reads of a moment (`route_call`) look at memory first and at the row second; the row is always
@@ -21,6 +22,8 @@ mod bind;
 mod call_records;
 mod call_rows;
 mod change;
+mod delivery;
+mod event_log;
 mod fault;
 mod listing;
 mod numbers;
@@ -29,6 +32,7 @@ mod pools;
 mod query;
 mod reader;
 mod rebuild;
+mod receivers;
 mod recordings;
 mod risk;
 mod risk_calls;

@@ -9,7 +9,7 @@ use std::{
 use axbridge_domain::{account::AccountId, phone::PhoneNumber, time::Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::fault;
+use super::{delivery::drop_leases, fault};
 use crate::{
     error::{OpenError, StoreError},
     keyring::Keyring,
@@ -30,7 +30,7 @@ const STATEMENTS_KEPT: usize = 64;
 
 const KEY_CHECK: &str = "key_check";
 
-const MIGRATIONS: &[Migration] = &[
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "begin",
@@ -40,6 +40,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 2,
         name: "calls",
         sql: include_str!("../../migrations/sqlite/0002_calls.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "delivery",
+        sql: include_str!("../../migrations/sqlite/0003_delivery.sql"),
     },
     Migration {
         version: 4,
@@ -73,6 +78,7 @@ pub(super) fn open(directory: &Path, keys: &Keyring, now: Timestamp) -> Result<O
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     migrate(&mut connection, MIGRATIONS, now, fault)?;
     check_keys(&connection, keys)?;
+    drop_leases(&connection).map_err(fault)?;
     Ok(Opened {
         connection,
         database,

@@ -15,6 +15,7 @@ mod bind_named;
 mod bind_select;
 mod calls;
 mod concurrency;
+mod delivery;
 mod dry_run;
 mod events;
 mod expiry;

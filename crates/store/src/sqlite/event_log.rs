@@ -1,0 +1,106 @@
+//! Events with their deliveries, newest first.
+
+use axbridge_domain::time::Timestamp;
+use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
+
+use super::{
+    SqliteStore,
+    fault::{damaged, engine},
+    receivers::id_from,
+    rows::{account_column, account_from},
+};
+use crate::{
+    delivery::{DeliveryRow, DeliveryState, EventFilter, EventRow},
+    error::StoreError,
+    model::{Event, Topic},
+};
+
+impl SqliteStore {
+    pub(crate) async fn event_log(
+        &self,
+        filter: EventFilter,
+        limit: u64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        self.read(move |connection| {
+            let mut rows = Vec::new();
+            for event in events(connection, filter, limit)? {
+                let deliveries = deliveries(connection, &event)?;
+                rows.push(EventRow { event, deliveries });
+            }
+            Ok(rows)
+        })
+        .await
+    }
+}
+
+fn events(
+    connection: &Connection,
+    filter: EventFilter,
+    limit: u64,
+) -> Result<Vec<Event>, StoreError> {
+    let mut sql =
+        String::from("SELECT o.id, o.account, o.topic, o.subject, o.at FROM outbox o WHERE true");
+    let mut values = Vec::new();
+    let mut add = |condition: &str, value: Option<i64>| {
+        if let Some(value) = value {
+            sql.push_str(condition);
+            values.push(Value::from(value));
+        }
+    };
+    add(" AND o.account = ?", filter.account.map(account_column));
+    add(" AND o.at >= ?", filter.from.map(Timestamp::unix_ms));
+    add(" AND o.at < ?", filter.to.map(Timestamp::unix_ms));
+    add(" AND o.id < ?", filter.before);
+    add(
+        " AND EXISTS (SELECT 1 FROM receiver r JOIN delivery d ON d.receiver = r.id \
+         WHERE r.account = o.account AND d.event = o.id AND d.state = ?)",
+        filter.state.map(|state| state.code().into()),
+    );
+    sql.push_str(" ORDER BY o.id DESC LIMIT ?");
+    values.push(Value::from(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let fault = |error: rusqlite::Error| engine(&error);
+    let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
+    let mut rows = statement.query(params_from_iter(values)).map_err(fault)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(fault)? {
+        let topic: String = row.get(2).map_err(fault)?;
+        found.push(Event {
+            id: row.get(0).map_err(fault)?,
+            account: account_from(row.get(1).map_err(fault)?)?,
+            topic: Topic::from_name(&topic).ok_or_else(|| damaged("an event's topic"))?,
+            subject: row.get(3).map_err(fault)?,
+            at: Timestamp::from_unix_ms(row.get(4).map_err(fault)?),
+        });
+    }
+    Ok(found)
+}
+
+fn deliveries(connection: &Connection, event: &Event) -> Result<Vec<DeliveryRow>, StoreError> {
+    const SELECT: &str = "SELECT d.receiver, d.event, d.state, d.failures, d.next_at, d.status, \
+         d.note FROM receiver r JOIN delivery d ON d.receiver = r.id \
+         WHERE r.account = ?1 AND d.event = ?2 ORDER BY d.receiver";
+    let fault = |error: rusqlite::Error| engine(&error);
+    let mut statement = connection.prepare_cached(SELECT).map_err(fault)?;
+    let mut rows = statement
+        .query(params![account_column(event.account), event.id])
+        .map_err(fault)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(fault)? {
+        found.push(read_delivery(row)?);
+    }
+    Ok(found)
+}
+
+fn read_delivery(row: &Row<'_>) -> Result<DeliveryRow, StoreError> {
+    let fault = |error: rusqlite::Error| engine(&error);
+    Ok(DeliveryRow {
+        receiver: id_from(row.get(0).map_err(fault)?),
+        event: row.get(1).map_err(fault)?,
+        state: DeliveryState::from_code(row.get(2).map_err(fault)?)
+            .ok_or_else(|| damaged("a delivery's state"))?,
+        failures: row.get(3).map_err(fault)?,
+        at: Timestamp::from_unix_ms(row.get(4).map_err(fault)?),
+        status: row.get(5).map_err(fault)?,
+        note: row.get(6).map_err(fault)?,
+    })
+}
