@@ -31,6 +31,10 @@ impl Topic {
             Topic::NumberEnabled | Topic::NumberDisabled | Topic::NumberDeregistered => {
                 EventKind::NumberStatus
             }
+            Topic::CallStarted | Topic::CallRinging | Topic::CallAnswered | Topic::CallEnded => {
+                EventKind::CallStatus
+            }
+            Topic::CallRecord => EventKind::CallRecord,
         }
     }
 }
