@@ -20,10 +20,10 @@ use crate::{
 pub const NOTE_CHARS_MAX: usize = 200;
 
 impl Topic {
-    /// What a receiver must subscribe to, to be told.
+    /// What a receiver must subscribe to, to be told; `None` when there is no message for it.
     #[must_use]
-    pub const fn kind(self) -> EventKind {
-        match self {
+    pub const fn kind(self) -> Option<EventKind> {
+        Some(match self {
             Topic::BindingBound
             | Topic::BindingUpdated
             | Topic::BindingUnbound
@@ -35,14 +35,22 @@ impl Topic {
                 EventKind::CallStatus
             }
             Topic::CallRecord => EventKind::CallRecord,
-        }
+            Topic::RecordingReady => EventKind::Recording,
+            Topic::RiskFrozen | Topic::RiskUnfrozen => EventKind::Risk,
+            // The vendor has no message for it; the call's record says that it was to be recorded.
+            Topic::RecordingFailed => return None,
+        })
     }
 }
 
 /// The topics and the bits of their kinds, as rows of an SQL `VALUES` list.
 pub(crate) fn topic_rows() -> String {
-    let row = |topic: Topic| format!("('{}', {})", topic.name(), topic.kind().bit());
-    Topic::ALL.map(row).join(", ")
+    let row = |topic: Topic| {
+        let bit = topic.kind()?.bit();
+        Some(format!("('{}', {bit})", topic.name()))
+    };
+    let rows: Vec<String> = Topic::ALL.into_iter().filter_map(row).collect();
+    rows.join(", ")
 }
 
 /// Where the events of an account go.

@@ -8,7 +8,7 @@
 
 use axbridge_domain::time::Timestamp;
 use deadpool_postgres::Transaction;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     PostgresStore,
@@ -287,59 +287,14 @@ async fn finish(
     finished: &[Finished],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let (account, id) = (account_column(receiver.account), id_column(receiver.id));
-    let outcome = |one: &Finished| one.outcome.state_and_moment(now);
-    let events: Vec<i64> = finished.iter().map(|one| one.event).collect();
-    let states: Vec<i16> = finished.iter().map(|one| outcome(one).0.code()).collect();
-    let ats: Vec<i64> = finished
-        .iter()
-        .map(|one| outcome(one).1.unix_ms())
-        .collect();
-    let failures: Vec<i32> = finished
-        .iter()
-        .map(|one| i32::try_from(one.failures).unwrap_or(i32::MAX))
-        .collect();
-    let statuses: Vec<Option<i16>> = finished
-        .iter()
-        .map(|one| one.status.and_then(|status| i16::try_from(status).ok()))
-        .collect();
-    let notes: Vec<Option<String>> = finished
-        .iter()
-        .map(|one| escaped_option(one.note.as_ref()))
-        .collect();
     let mut client = core.client().await?;
     let transaction = client.transaction().await?;
     let share = transaction
         .prepare_cached("SELECT 1 FROM receiver WHERE account = $1 AND id = $2 FOR SHARE")
         .await?;
+    let (account, id) = (account_column(receiver.account), id_column(receiver.id));
     transaction.execute(&share, &[&account, &id]).await?;
-    let update = transaction
-        .prepare_cached(
-            "UPDATE delivery d SET state = f.state, next_at = f.at, holder = 0,
-                 failures = f.failures, status = f.status, note = f.note
-             FROM unnest($4::int8[], $5::int2[], $6::int8[], $7::int4[], $8::int2[], $9::text[])
-                 f (event, state, at, failures, status, note)
-             WHERE d.account = $1 AND d.receiver = $2 AND d.holder = $3 AND d.event = f.event
-               AND d.state = 1
-             RETURNING d.event, d.subject",
-        )
-        .await?;
-    let updated = transaction
-        .query(
-            &update,
-            &[
-                &account,
-                &id,
-                &lease.holder.column(),
-                &events,
-                &states,
-                &ats,
-                &failures,
-                &statuses,
-                &notes,
-            ],
-        )
-        .await?;
+    let updated = write_outcomes(&transaction, receiver, lease, finished, now).await?;
     let mut subjects = Vec::new();
     for row in &updated {
         let event: i64 = column(row, "event")?;
@@ -354,6 +309,50 @@ async fn finish(
         release(&transaction, receiver, &subjects, now).await?;
     }
     commit(transaction).await
+}
+
+/// Writes what became of those that the lease still holds; gives their rows' `event` and `subject`.
+async fn write_outcomes(
+    transaction: &Transaction<'_>,
+    receiver: ReceiverRef,
+    lease: Lease,
+    finished: &[Finished],
+    now: Timestamp,
+) -> Result<Vec<Row>, Fault> {
+    let (mut events, mut states, mut ats) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut failures, mut statuses, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    for one in finished {
+        let (state, at) = one.outcome.state_and_moment(now);
+        events.push(one.event);
+        states.push(state.code());
+        ats.push(at.unix_ms());
+        failures.push(i32::try_from(one.failures).unwrap_or(i32::MAX));
+        statuses.push(one.status.and_then(|status| i16::try_from(status).ok()));
+        notes.push(escaped_option(one.note.as_ref()));
+    }
+    let update = transaction
+        .prepare_cached(
+            "UPDATE delivery d SET state = f.state, next_at = f.at, holder = 0,
+                 failures = f.failures, status = f.status, note = f.note
+             FROM unnest($4::int8[], $5::int2[], $6::int8[], $7::int4[], $8::int2[], $9::text[])
+                 f (event, state, at, failures, status, note)
+             WHERE d.account = $1 AND d.receiver = $2 AND d.holder = $3 AND d.event = f.event
+               AND d.state = 1
+             RETURNING d.event, d.subject",
+        )
+        .await?;
+    let parameters: [&(dyn ToSql + Sync); 9] = [
+        &account_column(receiver.account),
+        &id_column(receiver.id),
+        &lease.holder.column(),
+        &events,
+        &states,
+        &ats,
+        &failures,
+        &statuses,
+        &notes,
+    ];
+    Ok(transaction.query(&update, &parameters).await?)
 }
 
 /// Makes the oldest unfinished delivery of each subject due, if it waits.
