@@ -9,7 +9,7 @@ use crate::{
     migrate::{Migration, pending},
 };
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "begin",

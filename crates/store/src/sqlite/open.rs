@@ -30,7 +30,7 @@ const STATEMENTS_KEPT: usize = 64;
 
 const KEY_CHECK: &str = "key_check";
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "begin",
