@@ -187,6 +187,10 @@ pub enum ResultShape {
     Object(&'static [Field]),
     /// A bare array of strings; the text says of what.
     Texts(&'static str),
+    /// A bare array of objects with these fields.
+    Records(&'static [Field]),
+    /// This bare word.
+    Word(&'static str),
 }
 
 /// One field of a result.

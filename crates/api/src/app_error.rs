@@ -53,6 +53,14 @@ impl From<AppError> for ApiError {
                 ErrorCode::ExceedMaxBindCount,
                 "X carries as many live bindings as its pool allows; take another X",
             ),
+            AppError::FrozenA => Self::business(
+                ErrorCode::PhoneNoARiskFrozen,
+                "A is on this account's blacklist for binding as A (Type 5)",
+            ),
+            AppError::FrozenB => Self::business(
+                ErrorCode::PhoneNoBRiskFrozen,
+                "B is on this account's blacklist for binding as B (Type 6)",
+            ),
             AppError::NoSuchBinding => Self::business(
                 ErrorCode::SubscriptionEmpty,
                 "the SubId is unknown, belongs to another pool or account, or has ended",

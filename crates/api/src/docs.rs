@@ -139,6 +139,12 @@ fn result(text: &mut String, shape: ResultShape) {
         ResultShape::Texts(doc) => {
             line(text, &format!("\n`Result` is an array of strings: {doc}"));
         }
+        ResultShape::Word(word) => line(text, &format!("\n`Result` is `\"{word}\"`.")),
+        ResultShape::Records(fields) => {
+            line(text, "\n`Result` is an array of objects.");
+            line(text, "\n| Of each | Type | Meaning |\n|---|---|---|");
+            rows(text, "", fields);
+        }
         ResultShape::Object([]) => line(text, "\n`Result` is `{}`."),
         ResultShape::Object(fields) => {
             line(text, "\n| Result | Type | Meaning |\n|---|---|---|");

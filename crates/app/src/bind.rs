@@ -74,6 +74,14 @@ impl App {
         if let Err(refusal) = check_expiry(request.terms.expires_at, now) {
             return self.answered_before(&request, now).await?.ok_or(refusal);
         }
+        let terms = &request.terms;
+        let checked = self.check_risk(request.account, Some(terms.a), terms.b, now);
+        match checked.await {
+            Err(frozen @ (AppError::FrozenA | AppError::FrozenB)) => {
+                return self.answered_before(&request, now).await?.ok_or(frozen);
+            }
+            checked => checked?,
+        }
         let command = self.command(&request).await?;
         match self.store.bind(command, now).await?? {
             Bound::New(binding) => {
@@ -88,8 +96,9 @@ impl App {
         }
     }
 
-    /// What a retry was answered whose `ExpireTime` has come too near meanwhile: a first answer
-    /// stands, however late it is asked for again. Nothing new is bound.
+    /// What a retry was answered whose `ExpireTime` has come too near meanwhile, or one of whose
+    /// parties was frozen: a first answer stands, however late it is asked for again. Nothing new is
+    /// bound.
     async fn answered_before(
         &self,
         request: &BindRequest,

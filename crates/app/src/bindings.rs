@@ -53,6 +53,12 @@ impl App {
         if let BindingChange::ExpiresAt(at) = &change {
             check_expiry(*at, now)?;
         }
+        let (a, b) = match &change {
+            BindingChange::PhoneA(a) => (Some(*a), None),
+            BindingChange::PhoneB(b) => (None, Some(*b)),
+            _ => (None, None),
+        };
+        self.check_risk(binding.account, a, b, now).await?;
         Ok(self.view(self.store.update_binding(binding, change, now).await??))
     }
 
@@ -86,12 +92,27 @@ impl App {
             }),
             nonce: self.chance.u64()? as u32,
         };
+        self.check_upgrade_risk(&command).await?;
         let upgraded = self.store.upgrade(command, self.now()).await?;
         let binding = upgraded.map_err(|refusal| match AppError::from(refusal) {
             AppError::Unsupported(_) => AppError::NotAnAx,
             other => other,
         })?;
         Ok(self.view(binding))
+    }
+
+    /// Whether B may be bound, when it is to be bound anew: once the AX has ended, all that an
+    /// upgrade can give is an earlier answer.
+    async fn check_upgrade_risk(&self, command: &UpgradeCommand) -> Result<(), AppError> {
+        let (now, b) = (self.now(), Some(command.b));
+        let checked = self.check_risk(command.ax.account, None, b, now).await;
+        if checked != Err(AppError::FrozenB) || command.idempotency.is_none() {
+            return checked;
+        }
+        match self.store.binding(command.ax, now).await? {
+            Some(ax) if ax.is_live(now) => checked,
+            _ => Ok(()),
+        }
     }
 
     /// A binding of the account, live or ended.

@@ -187,9 +187,18 @@ impl App {
     ) -> Result<Admission, AppError> {
         let call = CallId::bound(binding.sub_id, nonce);
         let account = binding.account;
-        let new = self.new_call(arrival, call, account, Some(&binding), Some(callee));
+        let forbidden = self.call_risk(&binding, arrival.caller, callee).await?;
+        let mut new = self.new_call(arrival, call, account, Some(&binding), Some(callee));
+        new.record &= forbidden.is_none();
         let (direction, record) = (new.direction, new.record);
         self.store.begin_call(new, self.now()).await?;
+        if let Some((result, announcement)) = forbidden {
+            return Ok(Admission::Refuse {
+                call: Some(call),
+                result,
+                announcement,
+            });
+        }
         Ok(Admission::Connect(Box::new(CallPlan {
             call,
             account,

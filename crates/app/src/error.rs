@@ -50,6 +50,12 @@ pub enum AppError {
     /// X carries as many bindings as it may.
     #[error("X is at its cap of live bindings")]
     AtCap,
+    /// A is on the blacklist and may not be bound.
+    #[error("A is frozen by risk control")]
+    FrozenA,
+    /// B is on the blacklist and may not be bound.
+    #[error("B is frozen by risk control")]
+    FrozenB,
     /// There is no such live binding.
     #[error("no such binding")]
     NoSuchBinding,
@@ -94,6 +100,8 @@ impl AppError {
             AppError::Conflict(_) => "conflict",
             AppError::Quarantined => "quarantined",
             AppError::AtCap => "at_cap",
+            AppError::FrozenA => "frozen_a",
+            AppError::FrozenB => "frozen_b",
             AppError::NoSuchBinding => "no_such_binding",
             AppError::Unsupported(_) => "unsupported",
             AppError::NotAnAx => "not_an_ax",

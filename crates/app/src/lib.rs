@@ -12,6 +12,7 @@
 //! | [`accounts`] | accounts and access keys |
 //! | [`calls`] | who would ring, and why a selection comes out as it does |
 //! | [`records`] | what a call leaves, as clients are told of it |
+//! | [`risk`] | blacklists, frequency windows, what they forbid |
 //! | [`sweep`], [`retention`] | the chores that time brings; the end of what is kept |
 //! | [`error`] | why a use case was refused |
 //! | [`clock`], [`chance`], [`metrics`] | the moment, the dice, the counts |
@@ -29,6 +30,7 @@ pub mod numbers;
 pub mod pools;
 pub mod records;
 pub mod retention;
+pub mod risk;
 pub mod sweep;
 
 pub use app::{App, AppSettings};

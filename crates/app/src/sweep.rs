@@ -18,6 +18,7 @@ impl App {
         self.metrics.swept(&swept);
         self.close_forgotten_calls().await?;
         self.purge().await?;
+        self.sweep_risk().await?;
         Ok(swept)
     }
 

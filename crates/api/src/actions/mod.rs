@@ -2,10 +2,12 @@
 //! parameters, its result, its errors, its documentation and its handler.
 
 mod account_records;
+mod add_black_list;
 mod bind_axb;
 mod binding;
 mod create_access_key;
 mod create_number_pool;
+mod delete_black_list;
 mod delete_numbers;
 mod disable_access_key;
 mod enable_or_disable_number;
@@ -13,18 +15,23 @@ mod explain_selection;
 mod import_numbers;
 mod list_access_keys;
 mod list_accounts;
+mod list_black_list;
+mod list_frequency_limits;
 mod number_list;
 mod number_list_scroll;
 mod number_pool_list;
 mod number_records;
 mod parameters;
 mod pool_records;
+mod query_can_call;
 mod query_subscription;
 mod query_subscription_for_list;
 mod resolve_call;
+mod risk_parameters;
 mod scroll_token;
 mod select_number;
 mod select_number_and_bind_axb;
+mod set_frequency_limits;
 mod shapes;
 mod subscription;
 mod unbind_axb;
@@ -55,6 +62,9 @@ pub const ACTIONS: &[Action] = &[
     number_list_scroll::ACTION,
     select_number::ACTION,
     enable_or_disable_number::ACTION,
+    add_black_list::ACTION,
+    delete_black_list::ACTION,
+    query_can_call::ACTION,
     import_numbers::ACTION,
     delete_numbers::ACTION,
     update_pool_settings::ACTION,
@@ -65,6 +75,9 @@ pub const ACTIONS: &[Action] = &[
     disable_access_key::ACTION,
     list_accounts::ACTION,
     update_account::ACTION,
+    list_black_list::ACTION,
+    list_frequency_limits::ACTION,
+    set_frequency_limits::ACTION,
 ];
 
 /// The action of that name or alias, in any case.

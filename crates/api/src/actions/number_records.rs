@@ -176,7 +176,7 @@ pub(super) fn record(row: &NumberRow) -> Value {
         "NumberTypeCode": if is_landline { LANDLINE } else { MOBILE },
         "NumberTypeDesc": if is_landline { "landline" } else { "mobile" },
         "NumberLocation": row.city.map_or("", |city| city.area().city_zh),
-        "NumberPurchaseTime": time_in_china(row.imported_at),
+        "NumberPurchaseTime": china_time(row.imported_at),
         "NumberPoolNo": row.pool.to_string(),
         "NumberPoolName": row.pool_name,
         "NumberPoolTypeCode": row.kind.code(),
@@ -190,7 +190,8 @@ pub(super) fn record(row: &NumberRow) -> Value {
     })
 }
 
-fn time_in_china(at: Timestamp) -> String {
+/// A moment as `yyyy-MM-dd HH:mm:ss` in China's time.
+pub(super) fn china_time(at: Timestamp) -> String {
     let Ok(at) = jiff::Timestamp::from_second(at.unix_s()) else {
         return String::new();
     };

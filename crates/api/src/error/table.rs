@@ -285,14 +285,14 @@ error_table! {
         "The request rate is over the limit.",
         "Requests of this key come faster than allowed.",
         "Send more slowly, and try again after a moment.";
-    Business 200 PhoneNoARiskFrozen reserved:
+    Business 200 PhoneNoARiskFrozen:
         "A is frozen by risk control.",
-        "Not answered in this version.",
-        "Nothing: the name is kept for the blacklist.";
-    Business 200 PhoneNoBRiskFrozen reserved:
+        "A is on the account's blacklist with Type 5; nothing was bound.",
+        "Take it off with DeleteBlackList, or wait until the entry ends.";
+    Business 200 PhoneNoBRiskFrozen:
         "B is frozen by risk control.",
-        "Not answered in this version.",
-        "Nothing: the name is kept for the blacklist.";
+        "B is on the account's blacklist with Type 6; nothing was bound.",
+        "Take it off with DeleteBlackList, or wait until the entry ends.";
     Business 200 PhoneNoXOccupied:
         "X is occupied.",
         "The X that was named carries a binding that leaves no room for this one, such as an AX under another AX.",

@@ -86,6 +86,8 @@ pub(super) fn result(shape: ResultShape) -> Value {
     match shape {
         ResultShape::True => json!({"type": "boolean", "const": true}),
         ResultShape::Object(fields) => object(fields),
+        ResultShape::Word(word) => json!({"type": "string", "const": word}),
+        ResultShape::Records(fields) => json!({"type": "array", "items": object(fields)}),
         ResultShape::Texts(doc) => json!({
             "type": "array",
             "description": doc,

@@ -26,6 +26,7 @@ mod query_subscription;
 mod query_subscription_for_list;
 mod rate_limit;
 mod resolve_call;
+mod risk;
 mod select_number;
 mod select_number_and_bind_axb;
 mod table;
