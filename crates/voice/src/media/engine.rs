@@ -133,7 +133,7 @@ impl Engine {
             bridged: false,
             tape: None,
             opened: now,
-            handed_over: now,
+            chores_done: 0,
         };
         if !post.send(Message::Open(id, Box::new(live))) {
             return Err(MediaError::Stopped);

@@ -19,8 +19,12 @@ use crate::audio::Codec;
 /// The payload type of comfort noise (RFC 3389); it is a sign of life and nothing else.
 const COMFORT_NOISE: u8 = 13;
 
-/// How often silence is looked for and recordings hand over.
+/// How often silence is looked for.
 pub(crate) const CHORES_EVERY: Duration = Duration::from_millis(250);
+
+/// Every so many chores a recording hands its sound over, twice a second: what is not on disk yet
+/// is at most that and what is held back for late packets, together less than a second.
+const CHORES_PER_HAND_OVER: u32 = 2;
 
 /// Tells a session's owner what happened.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ pub(crate) struct Live {
     pub(crate) bridged: bool,
     pub(crate) tape: Option<Tape>,
     pub(crate) opened: Instant,
-    pub(crate) handed_over: Instant,
+    pub(crate) chores_done: u32,
 }
 
 impl Live {
@@ -242,10 +246,10 @@ impl Live {
                 leg.watch_silence(limit, now, &self.emitter);
             }
         }
-        let due = now.duration_since(self.handed_over) >= super::recording::HAND_OVER;
+        self.chores_done = self.chores_done.wrapping_add(1);
+        let due = self.chores_done.is_multiple_of(CHORES_PER_HAND_OVER);
         if let Some(tape) = self.tape.as_mut().filter(|_| due) {
             tape.hand_over(now);
-            self.handed_over = now;
         }
     }
 

@@ -48,6 +48,14 @@ pub(crate) struct Growing {
 
 impl Growing {
     pub(crate) fn create(disk: &dyn Disk, target: &RecordingTarget) -> io::Result<Self> {
+        // Finished files of this name belong to another recording.
+        if target
+            .directory()
+            .join(format!("{}.wav", target.name()))
+            .exists()
+        {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         let mut sink = disk.create(&part_path(target))?;
         sink.write_all(&wav::header(2, 0))?;
         Ok(Self {
@@ -72,7 +80,7 @@ fn part_path(target: &RecordingTarget) -> PathBuf {
     target.directory().join(format!("{}.part", target.name()))
 }
 
-/// Makes the finished files of `NAME.part`.
+/// Makes the finished files of `NAME.part`. Whatever fails, the part is still there.
 pub(crate) fn finish(disk: &dyn Disk, target: &RecordingTarget) -> io::Result<RecordingFiles> {
     let part = part_path(target);
     let mut source = fs::OpenOptions::new().read(true).write(true).open(&part)?;
@@ -92,7 +100,13 @@ pub(crate) fn finish(disk: &dyn Disk, target: &RecordingTarget) -> io::Result<Re
     };
     let singles = [&files.left, &files.right, &files.mixed];
     let drafts = singles.map(|path| path.with_extension("tmp"));
-    derive(disk, &mut source, moments, &drafts)?;
+    if let Err(error) = derive(disk, &mut source, moments, &drafts) {
+        // The part stays, so that nothing is lost; what was made of it only takes room.
+        for draft in &drafts {
+            let _ = fs::remove_file(draft);
+        }
+        return Err(error);
+    }
     // A crash may have left a header that is one write behind.
     source.seek(SeekFrom::Start(0))?;
     source.write_all(&wav::header(2, moments * MOMENT_BYTES as u64))?;

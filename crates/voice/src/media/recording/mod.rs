@@ -13,4 +13,7 @@ mod writer;
 pub(crate) use files::{Disk, RealDisk};
 pub use files::{RepairError, Repaired, repair};
 use tracks::Tracks;
-pub(crate) use writer::{HAND_OVER, Line, Recorder, Tape};
+pub(crate) use writer::{Line, Recorder, Tape};
+
+#[cfg(test)]
+mod tests;

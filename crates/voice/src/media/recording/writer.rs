@@ -20,9 +20,6 @@ use crate::media::statistics::{Totals, add};
 /// Sound that may wait for the disk, over all calls: about 80 s of 25 calls, or 5 s of 400.
 const QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// How often a recording hands its sound over.
-pub(crate) const HAND_OVER: Duration = Duration::from_millis(500);
-
 /// The longest recording; after it the call goes on unrecorded. Far below the 37 hours that a WAV
 /// file can hold.
 const RECORDING_MAX: Duration = Duration::from_secs(12 * 3600);
