@@ -70,4 +70,8 @@ pub struct AccountTerms {
     pub numbers_max: Option<u64>,
     /// The most pools.
     pub pools_max: Option<u64>,
+    /// The most calls at once.
+    pub calls_max: Option<u32>,
+    /// The longest a call may last once answered, in seconds.
+    pub talk_s_max: Option<u32>,
 }

@@ -16,8 +16,13 @@ use axbridge_domain::{
 use crate::{error::ImportRefusal, keyring::Secret};
 
 mod calls;
+mod prompts;
+mod trunks;
 
 pub use calls::{CallBinding, CallEnd, CallFilter, CallRecord, NewCall, Purged, Verification};
+pub use prompts::{Prompt, PromptRow};
+pub use trunks::TrunkRecord;
+pub(crate) use trunks::TrunkRow;
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -97,8 +97,10 @@ macro_rules! dispatch {
 
 mod calls;
 mod delivery;
+mod prompts;
 mod recordings;
 mod risk;
+mod trunks;
 
 impl Store {
     /// Opens the store, bringing its schema up to date. `now` is the moment that expiry is judged

@@ -46,6 +46,16 @@ pub(super) const ACCOUNT: &[Field] = &[
         "The most pools; 0 is unlimited.",
     ),
     Field::new(
+        "CallsMax",
+        FieldKind::Integer,
+        "The most calls at once; 0 is unlimited.",
+    ),
+    Field::new(
+        "TalkSecondsMax",
+        FieldKind::Integer,
+        "The longest a call may last once answered, in seconds; 0 is unlimited.",
+    ),
+    Field::new(
         "CreateTime",
         FieldKind::Integer,
         "When it was made, in Unix seconds.",
@@ -86,6 +96,8 @@ pub(super) fn account(account: &Account) -> Value {
         "LiveBindingsMax": terms.live_bindings_max.unwrap_or(0),
         "NumbersMax": terms.numbers_max.unwrap_or(0),
         "PoolsMax": terms.pools_max.unwrap_or(0),
+        "CallsMax": terms.calls_max.unwrap_or(0),
+        "TalkSecondsMax": terms.talk_s_max.unwrap_or(0),
         "CreateTime": account.created_at.unix_s(),
     })
 }

@@ -13,6 +13,12 @@ const QUOTA: Kind = Kind::Integer {
     zero_is_absent: false,
 };
 
+const LIMIT: Kind = Kind::Integer {
+    min: 0,
+    max: u32::MAX as i64,
+    zero_is_absent: false,
+};
+
 /// The action.
 pub(super) const ACTION: Action = Action {
     name: "UpdateAccount",
@@ -39,6 +45,12 @@ pub(super) const ACTION: Action = Action {
             "The most numbers in all its pools; 0 is unlimited.",
         ),
         Parameter::optional("PoolsMax", QUOTA, "The most pools; 0 is unlimited."),
+        Parameter::optional("CallsMax", LIMIT, "The most calls at once; 0 is unlimited."),
+        Parameter::optional(
+            "TalkSecondsMax",
+            LIMIT,
+            "The longest a call may last once answered, in seconds; 0 is unlimited.",
+        ),
     ],
     result: ResultShape::Object(ACCOUNT),
     errors: &[],
@@ -57,6 +69,8 @@ async fn run(call: &Call<'_>) -> Result<Value, CallError> {
         live_bindings_max: quota(call, "LiveBindingsMax", before.live_bindings_max)?,
         numbers_max: quota(call, "NumbersMax", before.numbers_max)?,
         pools_max: quota(call, "PoolsMax", before.pools_max)?,
+        calls_max: limit(call, "CallsMax", before.calls_max)?,
+        talk_s_max: limit(call, "TalkSecondsMax", before.talk_s_max)?,
     };
     if known.terms != before {
         call.app.set_account_terms(known.id, known.terms).await?;
@@ -75,4 +89,13 @@ fn quota(
         Some(0) => None,
         Some(most) => Some(most),
     })
+}
+
+fn limit(
+    call: &Call<'_>,
+    name: &'static str,
+    before: Option<u32>,
+) -> Result<Option<u32>, CallError> {
+    let wanted = quota(call, name, before.map(u64::from))?;
+    Ok(wanted.map(|most| u32::try_from(most).unwrap_or(u32::MAX)))
 }

@@ -11,6 +11,8 @@ pub(crate) struct Accounts {
     numbers_max: u64,
     pools_max: u64,
     may_show_real_numbers: bool,
+    calls_max: u32,
+    talk_s_max: u32,
 }
 
 impl Accounts {
@@ -22,6 +24,8 @@ impl Accounts {
             live_bindings_max: quota(self.live_bindings_max),
             numbers_max: quota(self.numbers_max),
             pools_max: quota(self.pools_max),
+            calls_max: (self.calls_max > 0).then_some(self.calls_max),
+            talk_s_max: (self.talk_s_max > 0).then_some(self.talk_s_max),
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 const ACCOUNT_COLUMNS: &str = "account, name, may_show_real_numbers, live_bindings_max, \
-     numbers_max, pools_max, created_at";
+     numbers_max, pools_max, created_at, calls_max, talk_s_max";
 const KEY_COLUMNS: &str = "id, account, sealed_secret, role, description, created_at, disabled_at";
 
 impl PostgresStore {
@@ -82,8 +82,8 @@ async fn create_account(core: &Core, account: &Account) -> Result<bool, Fault> {
     let made = client
         .execute(
             "INSERT INTO account (account, name, may_show_real_numbers, live_bindings_max,
-                 numbers_max, pools_max, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (account) DO NOTHING",
+                 numbers_max, pools_max, created_at, calls_max, talk_s_max)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (account) DO NOTHING",
             &[
                 &account_column(account.id),
                 &escaped(&account.name),
@@ -92,6 +92,8 @@ async fn create_account(core: &Core, account: &Account) -> Result<bool, Fault> {
                 &terms.numbers_max.map(count_column),
                 &terms.pools_max.map(count_column),
                 &account.created_at.unix_ms(),
+                &terms.calls_max.map(i64::from),
+                &terms.talk_s_max.map(i64::from),
             ],
         )
         .await?;
@@ -115,6 +117,11 @@ fn account_from(row: &Row) -> Result<Account, StoreError> {
     let quota = |name| -> Result<Option<u64>, StoreError> {
         Ok(column::<Option<i64>>(row, name)?.map(count_of))
     };
+    let limit = |name| -> Result<Option<u32>, StoreError> {
+        let stored = column::<Option<i64>>(row, name)?;
+        let read = |value| u32::try_from(value).map_err(|_| unreadable("a limit"));
+        stored.map(read).transpose()
+    };
     Ok(Account {
         id: account_of(column(row, "account")?)?,
         name: unescaped(column(row, "name")?),
@@ -123,6 +130,8 @@ fn account_from(row: &Row) -> Result<Account, StoreError> {
             live_bindings_max: quota("live_bindings_max")?,
             numbers_max: quota("numbers_max")?,
             pools_max: quota("pools_max")?,
+            calls_max: limit("calls_max")?,
+            talk_s_max: limit("talk_s_max")?,
         },
         created_at: Timestamp::from_unix_ms(column(row, "created_at")?),
     })
@@ -133,13 +142,16 @@ async fn set_account_terms(core: &Core, id: AccountId, terms: AccountTerms) -> R
     let changed = client
         .execute(
             "UPDATE account SET may_show_real_numbers = $2, live_bindings_max = $3,
-                 numbers_max = $4, pools_max = $5 WHERE account = $1",
+                 numbers_max = $4, pools_max = $5, calls_max = $6, talk_s_max = $7
+             WHERE account = $1",
             &[
                 &account_column(id),
                 &terms.may_show_real_numbers,
                 &terms.live_bindings_max.map(count_column),
                 &terms.numbers_max.map(count_column),
                 &terms.pools_max.map(count_column),
+                &terms.calls_max.map(i64::from),
+                &terms.talk_s_max.map(i64::from),
             ],
         )
         .await?;

@@ -30,6 +30,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "keep",
         sql: include_str!("../../migrations/postgres/0004_keep.sql"),
     },
+    Migration {
+        version: 5,
+        name: "phone",
+        sql: include_str!("../../migrations/postgres/0005_phone.sql"),
+    },
 ];
 
 /// Applies what is missing, all in one transaction.

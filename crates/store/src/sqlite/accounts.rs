@@ -23,8 +23,8 @@ use crate::{
 impl SqliteStore {
     pub(crate) async fn create_account(&self, account: &Account) -> Result<bool, StoreError> {
         const INSERT: &str = "INSERT INTO account (id, name, may_show_real_numbers, live_bindings_max, \
-             numbers_max, pools_max, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-             ON CONFLICT DO NOTHING";
+             numbers_max, pools_max, created_at, calls_max, talk_s_max) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
         let account = account.clone();
         self.write_alone(Timestamp::MIN, move |batch| {
             let terms = account.terms;
@@ -36,6 +36,8 @@ impl SqliteStore {
                 quota_column(terms.numbers_max),
                 quota_column(terms.pools_max),
                 account.created_at.unix_ms(),
+                terms.calls_max,
+                terms.talk_s_max,
             ])?;
             Ok(rows == 1)
         })
@@ -60,7 +62,7 @@ impl SqliteStore {
         terms: AccountTerms,
     ) -> Result<bool, StoreError> {
         const UPDATE: &str = "UPDATE account SET may_show_real_numbers = ?2, live_bindings_max = ?3, \
-             numbers_max = ?4, pools_max = ?5 WHERE id = ?1";
+             numbers_max = ?4, pools_max = ?5, calls_max = ?6, talk_s_max = ?7 WHERE id = ?1";
         self.write_alone(Timestamp::MIN, move |batch| {
             let rows = batch.connection.prepare_cached(UPDATE)?.execute(params![
                 account_column(id),
@@ -68,6 +70,8 @@ impl SqliteStore {
                 quota_column(terms.live_bindings_max),
                 quota_column(terms.numbers_max),
                 quota_column(terms.pools_max),
+                terms.calls_max,
+                terms.talk_s_max,
             ])?;
             Ok(rows == 1)
         })
@@ -148,7 +152,7 @@ fn read_accounts(
     id: Option<AccountId>,
 ) -> Result<Vec<Account>, StoreError> {
     const SELECT: &str = "SELECT id, name, may_show_real_numbers, live_bindings_max, numbers_max, \
-         pools_max, created_at FROM account WHERE ?1 IS NULL OR id = ?1 ORDER BY id";
+         pools_max, created_at, calls_max, talk_s_max FROM account WHERE ?1 IS NULL OR id = ?1 ORDER BY id";
     let read = || {
         connection
             .prepare_cached(SELECT)?
@@ -168,6 +172,8 @@ fn read_account(row: &Row<'_>) -> rusqlite::Result<Result<Account, StoreError>> 
         live_bindings_max: quota(3)?,
         numbers_max: quota(4)?,
         pools_max: quota(5)?,
+        calls_max: row.get(7)?,
+        talk_s_max: row.get(8)?,
     };
     let name = row.get(1)?;
     let created_at = Timestamp::from_unix_ms(row.get(6)?);

@@ -9,7 +9,7 @@
 //! | `rows` | a binding's row |
 //! | `bind`, `change`, `sweep` | what happens to bindings |
 //! | `call_records`, `call_rows` | calls as they are written down, and their rows |
-//! | `accounts`, `pools`, `numbers` | what the operator manages |
+//! | `accounts`, `pools`, `numbers`, `trunks`, `prompts` | what the operator manages |
 //! | `recordings`, `risk`, `risk_calls` | what is kept of recordings and of risk control |
 //! | `receivers`, `delivery`, `event_log` | who is told of events, what is owed to them, the log |
 //! | `query`, `listing` | looking at bindings, calls, events |
@@ -29,6 +29,7 @@ mod listing;
 mod numbers;
 mod open;
 mod pools;
+mod prompts;
 mod query;
 mod reader;
 mod rebuild;
@@ -41,6 +42,7 @@ mod state;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod trunks;
 mod writer;
 
 use std::{

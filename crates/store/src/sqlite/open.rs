@@ -51,6 +51,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "keep",
         sql: include_str!("../../migrations/sqlite/0004_keep.sql"),
     },
+    Migration {
+        version: 5,
+        name: "phone",
+        sql: include_str!("../../migrations/sqlite/0005_phone.sql"),
+    },
 ];
 
 /// An opened data directory.

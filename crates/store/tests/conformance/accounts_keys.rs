@@ -38,6 +38,8 @@ async fn an_account_is_made_once(world: &mut World) {
             live_bindings_max: Some(5),
             numbers_max: None,
             pools_max: Some(0),
+            calls_max: Some(u32::MAX),
+            talk_s_max: None,
         },
         created_at: at(7),
     };
@@ -69,6 +71,8 @@ async fn terms_of_an_account_change_at_once(world: &mut World) {
         live_bindings_max: Some(u64::from(u32::MAX)),
         numbers_max: Some(1),
         pools_max: None,
+        calls_max: None,
+        talk_s_max: Some(3_600),
     };
     let id = AccountId::DEFAULT;
     assert!(

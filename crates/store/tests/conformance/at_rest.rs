@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use axbridge_domain::{account::AccountId, phone::PhoneNumber};
+use axbridge_domain::{account::AccountId, phone::PhoneNumber, trunk::Trunk};
 use axbridge_store::{
     Location,
     keyring::Secret,
-    model::{AccessKey, BindingChange, Role, UpgradeCommand},
+    model::{AccessKey, BindingChange, Role, TrunkRecord, UpgradeCommand},
 };
 
 use crate::world::{SECOND, World, a, at, b, connect, key, named_by, x};
@@ -26,6 +26,13 @@ async fn no_real_number_and_no_secret_lies_in_clear(world: &mut World) {
 /// Leaves a trace of every kind of operation.
 async fn fill(world: &World) {
     world.stock(4).await;
+    let trunk = TrunkRecord {
+        trunk: Trunk::new("carrier".parse().expect("a name")),
+        outbound_secret: Some(Secret::new(SECRET.to_owned())),
+        inbound_secret: Some(Secret::new(SECRET.to_owned())),
+        created_at: at(0),
+    };
+    assert!(world.store.create_trunk(&trunk).await.expect("works"));
     let made = AccessKey {
         id: "AK1".to_owned(),
         secret: Secret::new(SECRET.to_owned()),
