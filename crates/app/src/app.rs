@@ -16,7 +16,10 @@ use axbridge_domain::{
     time::Timestamp,
 };
 use axbridge_store::{
-    Location, Store, StoreOptions, error::OpenError, keyring::Keyring, model::Account,
+    Location, Store, StoreOptions,
+    error::OpenError,
+    keyring::Keyring,
+    model::{Account, TrunkRecord},
 };
 use moka::sync::Cache;
 
@@ -61,11 +64,14 @@ pub struct App {
     pub(crate) chance: Chance,
     pub(crate) metrics: Metrics,
     accounts: Cache<AccountId, Arc<Account>>,
+    pub(crate) trunks: Cache<(), Arc<Vec<TrunkRecord>>>,
 }
 
 /// How long another node's change of an account's terms may go unseen.
 const ACCOUNT_CACHE: Duration = Duration::from_secs(1);
 const ACCOUNT_CACHE_ENTRIES: u64 = 10_000;
+/// How long another node's change of a trunk may go unseen.
+const TRUNK_CACHE: Duration = Duration::from_secs(1);
 
 impl App {
     /// Opens the store and builds the application on it.
@@ -97,6 +103,10 @@ impl App {
             accounts: Cache::builder()
                 .max_capacity(ACCOUNT_CACHE_ENTRIES)
                 .time_to_live(ACCOUNT_CACHE)
+                .build(),
+            trunks: Cache::builder()
+                .max_capacity(1)
+                .time_to_live(TRUNK_CACHE)
                 .build(),
         }))
     }

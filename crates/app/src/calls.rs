@@ -191,6 +191,7 @@ impl App {
         let mut new = self.new_call(arrival, call, account, Some(&binding), Some(callee));
         new.record &= forbidden.is_none();
         let (direction, record) = (new.direction, new.record);
+        let terms = self.known_account(account).await?.terms;
         self.store.begin_call(new, self.now()).await?;
         if let Some((result, announcement)) = forbidden {
             return Ok(Admission::Refuse {
@@ -207,8 +208,8 @@ impl App {
             shown_to_callee: shown_to_callee(&binding, callee, arrival.caller),
             direction,
             record,
-            talk_ms_max: None,
-            account_calls_max: None,
+            talk_ms_max: terms.talk_s_max.map(|seconds| i64::from(seconds) * 1000),
+            account_calls_max: terms.calls_max,
             binding,
         })))
     }

@@ -14,6 +14,7 @@
 //! | [`records`] | what a call leaves, as clients are told of it |
 //! | [`risk`] | blacklists, frequency windows, what they forbid |
 //! | [`sweep`], [`retention`] | the chores that time brings; the end of what is kept |
+//! | [`trunks`] | the SIP peers over which calls come and go |
 //! | [`error`] | why a use case was refused |
 //! | [`clock`], [`chance`], [`metrics`] | the moment, the dice, the counts |
 
@@ -32,9 +33,10 @@ pub mod records;
 pub mod retention;
 pub mod risk;
 pub mod sweep;
+pub mod trunks;
 
 pub use app::{App, AppSettings};
 pub use error::AppError;
 
 /// What use cases take and give, as the store knows it.
-pub use axbridge_store::{error::DeleteRefusal, model};
+pub use axbridge_store::{error::DeleteRefusal, keyring::Secret, model};

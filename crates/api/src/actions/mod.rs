@@ -7,8 +7,10 @@ mod bind_axb;
 mod binding;
 mod create_access_key;
 mod create_number_pool;
+mod create_trunk;
 mod delete_black_list;
 mod delete_numbers;
+mod delete_trunk;
 mod disable_access_key;
 mod enable_or_disable_number;
 mod explain_selection;
@@ -17,6 +19,7 @@ mod list_access_keys;
 mod list_accounts;
 mod list_black_list;
 mod list_frequency_limits;
+mod list_trunks;
 mod number_list;
 mod number_list_scroll;
 mod number_pool_list;
@@ -34,11 +37,13 @@ mod select_number_and_bind_axb;
 mod set_frequency_limits;
 mod shapes;
 mod subscription;
+mod trunk_records;
 mod unbind_axb;
 mod update_account;
 mod update_axb;
 mod update_number_pool;
 mod update_pool_settings;
+mod update_trunk;
 mod upgrade_ax_to_axb;
 
 use crate::action::Action;
@@ -78,6 +83,10 @@ pub const ACTIONS: &[Action] = &[
     list_black_list::ACTION,
     list_frequency_limits::ACTION,
     set_frequency_limits::ACTION,
+    create_trunk::ACTION,
+    update_trunk::ACTION,
+    delete_trunk::ACTION,
+    list_trunks::ACTION,
 ];
 
 /// The action of that name or alias, in any case.

@@ -9,11 +9,13 @@ async fn terms_are_shown_and_changed_one_by_one() {
     let test = TestApp::start().await;
     let other = test.other_account().await;
     let id = other.account.to_string();
-    let change = json!({"AccountId": id, "LiveBindingsMax": 9, "PoolsMax": "3"});
+    let change = json!({"AccountId": id, "LiveBindingsMax": 9, "PoolsMax": "3",
+                        "TalkSecondsMax": 600});
     let shown = test.operator.ok("UpdateAccount", change).await;
     let expected = json!({
         "AccountId": id, "AccountName": "another", "MayShowRealNumbers": false,
-        "LiveBindingsMax": 9, "NumbersMax": 0, "PoolsMax": 3, "CreateTime": test.in_s(0),
+        "LiveBindingsMax": 9, "NumbersMax": 0, "PoolsMax": 3,
+        "CallsMax": 0, "TalkSecondsMax": 600, "CreateTime": test.in_s(0),
     });
     assert_eq!(shown, expected);
     let list = test.operator.ok("ListAccounts", json!({})).await;

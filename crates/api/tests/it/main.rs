@@ -30,6 +30,7 @@ mod risk;
 mod select_number;
 mod select_number_and_bind_axb;
 mod table;
+mod trunks;
 mod unbind_axb;
 mod update_axb;
 mod upgrade_ax_to_axb;
