@@ -12,8 +12,9 @@ use deadpool_postgres::{Object, Transaction};
 use super::{
     core::Core,
     fault::{Fault, commit_fault},
+    glance::{lock_and_look, look_closer},
     idempotency::{Answers, Known, look_up, open_answer},
-    look::{Claim, Seen, given_out, lock_numbers},
+    look::{Claim, Seen, given_out},
     rows::{account_column, count_of, number_columns},
     select::{Pick, select},
     worker::Job,
@@ -199,15 +200,14 @@ async fn claim(
     picks: &[Pick],
     live: u64,
 ) -> Result<Vec<(usize, NewBinding)>, Fault> {
-    let numbers: Vec<PhoneNumber> = picks.iter().map(|pick| pick.x).collect();
-    lock_numbers(transaction, account, &numbers).await?;
     let routes: Vec<_> = picks
         .iter()
         .flat_map(|pick| jobs[pick.job].wanted.shape.routes(pick.x))
         .collect();
     let mut seen = Seen::default();
-    seen.look(transaction, account, &routes, now, &core.options)
-        .await?;
+    lock_and_look(transaction, account, &mut seen, &routes, now, &core.options).await?;
+    let asked = picks.iter().map(|pick| (pick.x, &jobs[pick.job].wanted));
+    look_closer(transaction, account, &mut seen, asked, picks.len(), now).await?;
     let mut claimed: Vec<(usize, NewBinding)> = Vec::with_capacity(picks.len());
     for pick in picks {
         let job = &mut jobs[pick.job];

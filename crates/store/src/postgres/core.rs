@@ -2,13 +2,14 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicI64, AtomicUsize, Ordering},
 };
 
 use axbridge_domain::{
     account::AccountId,
     phone::PhoneNumber,
     pool::{Pool, PoolNo},
+    selection::DRAWS,
     time::Timestamp,
 };
 use deadpool_postgres::{GenericClient, Object, Transaction};
@@ -38,6 +39,32 @@ pub(super) struct Core {
     /// Which account a number is of. It never changes, so a hit is always right.
     accounts_of_numbers: moka::sync::Cache<PhoneNumber, AccountId>,
     latest: AtomicI64,
+    pub(super) first_look: FirstLook,
+}
+
+/// How many candidates to look at first. Where numbers are plenty the first will do and the others
+/// are looked at for nothing; where they are scarce one trip for all is cheaper than many.
+#[derive(Debug)]
+pub(super) struct FirstLook(AtomicUsize);
+
+impl FirstLook {
+    /// How many, at least one.
+    pub(super) fn looks(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Notes that of so many searches `more` needed a further look.
+    pub(super) fn learn(&self, searches: usize, more: usize) {
+        let looks = self.looks();
+        let next = if 8 * more > searches {
+            (2 * looks).min(DRAWS)
+        } else if 32 * more < searches {
+            (looks - 1).max(1)
+        } else {
+            looks
+        };
+        self.0.store(next, Ordering::Relaxed);
+    }
 }
 
 impl Core {
@@ -60,6 +87,7 @@ impl Core {
             call_keys: SeenKeys::default(),
             accounts_of_numbers: moka::sync::Cache::new(KNOWN_NUMBERS_MAX),
             latest: AtomicI64::new(now.unix_ms()),
+            first_look: FirstLook(AtomicUsize::new(1)),
         }
     }
 

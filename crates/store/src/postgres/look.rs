@@ -18,6 +18,7 @@ use tokio_postgres::Row;
 
 use super::{
     fault::Fault,
+    glance::{number_at, value},
     rows::{
         account_column, city_of, column, load_of, number_column, number_of, party_of, pool_of,
         sub_id_of, unreadable,
@@ -53,6 +54,8 @@ pub(super) struct NumberSeen {
     pub(super) city: Option<CityCode>,
     pub(super) state: NumberState,
     pub(super) load: Load,
+    /// Whether `load` leaves out all that expired.
+    pub(super) exact: bool,
 }
 
 impl NumberSeen {
@@ -64,7 +67,52 @@ impl NumberSeen {
             city: city_of(column(row, "city")?),
             state: state_of(column(row, "state")?)?,
             load: load_of(row)?,
+            exact: true,
         })
+    }
+}
+
+/// A number's row as it stands, what expired since the last sweep included.
+pub(super) struct RawNumber {
+    number: NumberSeen,
+    settle_at: Timestamp,
+}
+
+impl RawNumber {
+    /// The columns of a number `n` that are read, in their order.
+    pub(super) const SQL: &str = "n.x, n.pool, n.city, n.state, n.ax, n.axb, n.ax_exclusive, \
+         n.axb_exclusive, n.settle_at";
+    pub(super) const COLUMNS: usize = 9;
+
+    /// Reads [`RawNumber::SQL`], which starts at column `first`.
+    pub(super) fn read(row: &Row, first: usize) -> Result<Self, StoreError> {
+        let count = |place: usize| -> Result<u32, StoreError> {
+            Ok(u32::try_from(value::<i32>(row, first + place)?).unwrap_or(0))
+        };
+        Ok(Self {
+            number: NumberSeen {
+                x: number_at(row, first)?,
+                pool: pool_of(value(row, first + 1)?)?,
+                city: city_of(value(row, first + 2)?),
+                state: state_of(value(row, first + 3)?)?,
+                load: Load {
+                    ax: count(4)?,
+                    axb: count(5)?,
+                    ax_exclusive: count(6)?,
+                    axb_exclusive: count(7)?,
+                },
+                exact: false,
+            },
+            settle_at: Timestamp::from_unix_ms(value(row, first + 8)?),
+        })
+    }
+
+    /// The number at a moment: before the first expiry that is not settled the counts are exact.
+    pub(super) fn at(self, now: Timestamp) -> NumberSeen {
+        NumberSeen {
+            exact: now < self.settle_at,
+            ..self.number
+        }
     }
 }
 
@@ -78,24 +126,53 @@ pub(super) fn standing_from(
     now: Timestamp,
     remember_ms: i64,
 ) -> Result<(Selector, RouteStanding), StoreError> {
-    let selector: &[u8] = column(row, "selector")?;
-    let selector = selector
-        .try_into()
-        .ok()
-        .and_then(Selector::from_bytes)
-        .ok_or_else(|| unreadable("a route's selector"))?;
-    let callee = party_of(column(row, "callee")?)?;
-    let sub_id: SubId = sub_id_of(column(row, "sub_id")?)?;
-    let at = Timestamp::from_unix_ms(column(row, "live_until")?);
-    let standing = if now < at {
+    let selector = selector_of(column(row, "selector")?)?;
+    let (callee, sub_id) = (column(row, "callee")?, column(row, "sub_id")?);
+    let standing = standing(callee, sub_id, column(row, "live_until")?, now, remember_ms)?;
+    Ok((selector, standing))
+}
+
+/// A standing from `callee`, `sub_id` and `live_until`, which start at column `first`.
+pub(super) fn standing_of(
+    row: &Row,
+    first: usize,
+    now: Timestamp,
+    remember_ms: i64,
+) -> Result<RouteStanding, StoreError> {
+    let (callee, sub_id) = (value(row, first)?, value(row, first + 1)?);
+    standing(callee, sub_id, value(row, first + 2)?, now, remember_ms)
+}
+
+fn selector_of(bytes: &[u8]) -> Result<Selector, StoreError> {
+    let selector = bytes.try_into().ok().and_then(Selector::from_bytes);
+    selector.ok_or_else(|| unreadable("a route's selector"))
+}
+
+fn standing(
+    callee: &[u8],
+    sub_id: &str,
+    live_until: i64,
+    now: Timestamp,
+    remember_ms: i64,
+) -> Result<RouteStanding, StoreError> {
+    let callee = party_of(callee)?;
+    let sub_id: SubId = sub_id_of(sub_id)?;
+    let at = Timestamp::from_unix_ms(live_until);
+    Ok(if now < at {
         RouteStanding::Live { sub_id, callee }
     } else if at.plus_ms(remember_ms) <= now {
         RouteStanding::Free
     } else {
         RouteStanding::Ended { sub_id, callee, at }
-    };
-    Ok((selector, standing))
+    })
 }
+
+/// Routes by number and selector.
+pub(super) const ROUTES_SQL: &str = "SELECT r.x, r.selector, r.callee, r.sub_id, r.live_until
+     FROM unnest($2::int8[], $3::bytea[]) q (x, selector)
+     CROSS JOIN LATERAL (
+         SELECT * FROM route
+         WHERE account = $1 AND selector = q.selector AND x = q.x LIMIT 1) r";
 
 /// What a batch knows: what it read, and what it decided since.
 #[derive(Debug, Default)]
@@ -128,42 +205,72 @@ impl Seen {
             .iter()
             .map(|route| route.selector.to_bytes().to_vec())
             .collect();
-        let number_sql = transaction
+        let route_sql = transaction.prepare_cached(ROUTES_SQL).await?;
+        let column = account_column(account);
+        let route_values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+            [&column, &xs, &selectors];
+        let ((), rows) = tokio::try_join!(
+            self.look_at_numbers(transaction, account, &numbers, now),
+            async { Ok::<_, Fault>(transaction.query(&route_sql, &route_values).await?) },
+        )?;
+        self.note_routes(&rows, now, options.remember_ms)
+    }
+
+    /// Reads numbers with their exact loads.
+    pub(super) async fn look_at_numbers(
+        &mut self,
+        transaction: &Transaction<'_>,
+        account: AccountId,
+        numbers: &[i64],
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let statement = transaction
             .prepare_cached(&format!(
                 "SELECT {NUMBER_COLUMNS} FROM unnest($3::int8[]) q (x)
                  CROSS JOIN LATERAL (
                      SELECT * FROM number WHERE account = $1 AND x = q.x LIMIT 1) n {LIVE_LOAD}"
             ))
             .await?;
-        let route_sql = transaction
-            .prepare_cached(
-                "SELECT r.x, r.selector, r.callee, r.sub_id, r.live_until
-                 FROM unnest($2::int8[], $3::bytea[]) q (x, selector)
-                 CROSS JOIN LATERAL (
-                     SELECT * FROM route
-                     WHERE account = $1 AND selector = q.selector AND x = q.x LIMIT 1) r",
+        let rows = transaction
+            .query(
+                &statement,
+                &[&account_column(account), &now.unix_ms(), &numbers],
             )
             .await?;
-        let account = account_column(account);
-        let moment = now.unix_ms();
-        let number_values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-            [&account, &moment, &numbers];
-        let route_values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-            [&account, &xs, &selectors];
-        let (number_rows, route_rows) = tokio::try_join!(
-            transaction.query(&number_sql, &number_values),
-            transaction.query(&route_sql, &route_values),
-        )?;
-        for row in &number_rows {
-            let number = NumberSeen::read(row)?;
-            self.numbers.insert(number.x, number);
-        }
-        for row in &route_rows {
-            let x = number_of(column(row, "x")?)?;
-            let (selector, standing) = standing_from(row, now, options.remember_ms)?;
-            self.routes.insert((x, selector), standing);
+        for row in &rows {
+            self.note_number(NumberSeen::read(row)?);
         }
         Ok(())
+    }
+
+    /// Notes rows of [`ROUTES_SQL`].
+    pub(super) fn note_routes(
+        &mut self,
+        rows: &[Row],
+        now: Timestamp,
+        remember_ms: i64,
+    ) -> Result<(), Fault> {
+        for row in rows {
+            let selector = selector_of(value(row, 1)?)?;
+            let standing = standing_of(row, 2, now, remember_ms)?;
+            self.note_route(number_at(row, 0)?, selector, standing);
+        }
+        Ok(())
+    }
+
+    /// Notes how a number stands.
+    pub(super) fn note_number(&mut self, number: NumberSeen) {
+        self.numbers.insert(number.x, number);
+    }
+
+    /// Notes how a route stands.
+    pub(super) fn note_route(
+        &mut self,
+        x: PhoneNumber,
+        selector: Selector,
+        standing: RouteStanding,
+    ) {
+        self.routes.insert((x, selector), standing);
     }
 
     /// A number that was read.

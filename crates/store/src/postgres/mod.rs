@@ -40,6 +40,7 @@ mod event_log;
 mod events;
 mod fault;
 mod filter;
+mod glance;
 mod idempotency;
 mod listing;
 mod look;
@@ -71,7 +72,7 @@ use tokio::{
 use self::{
     core::{Core, until_done},
     fault::Fault,
-    worker::Job,
+    worker::{Job, Queue},
 };
 use crate::{
     counters::Counters,
@@ -113,7 +114,7 @@ impl PostgresStore {
         drop(client);
         let core = Arc::new(Core::new(connections, writers, keys, options, now));
         let (sender, receiver) = mpsc::channel(options.queue_max.max(1));
-        let receiver = Arc::new(AsyncMutex::new(receiver));
+        let receiver = Arc::new(Queue::new(receiver));
         let workers = (0..WRITERS)
             .map(|_| tokio::spawn(worker::run(Arc::clone(&core), Arc::clone(&receiver))))
             .collect();

@@ -26,6 +26,7 @@ use deadpool_postgres::Transaction;
 use super::{
     core::Core,
     fault::Fault,
+    glance::{self, Draw, selectors_of},
     idempotency::look_up,
     look::{Claim, Seen, given_out},
     rows::{account_column, b_key_column, city_column, column, number_of, pool_column, pool_of},
@@ -55,9 +56,6 @@ struct Search {
     undrawn: VecDeque<usize>,
     drawn: Vec<PhoneNumber>,
 }
-
-/// Draws to look at first: mostly one of them will do, whatever the others are.
-const FIRST_LOOK: usize = 2;
 
 enum Decision {
     Pick(PhoneNumber),
@@ -102,11 +100,25 @@ pub(super) async fn select(
         picks: Vec::new(),
     };
     let mut open = begin(jobs);
-    round.find_last_numbers(jobs, &mut open).await?;
+    let pairs = Pairs::of(jobs, &open);
+    let remembered = now.plus_ms(-core.options.remember_ms);
+    let (last, ()) = tokio::try_join!(
+        pairs.last_numbers(transaction, account, remembered),
+        round.draw_all(jobs, &mut open),
+    )?;
+    for (place, x) in last {
+        if let Some(search) = open.get_mut(place) {
+            search.last = Some(x);
+        }
+    }
+    let mut drawn = true;
     while !open.is_empty() {
-        round.draw_all(jobs, &mut open).await?;
-        round.look_at_all(jobs, &open).await?;
-        let mut still_open = Vec::new();
+        if !std::mem::take(&mut drawn) {
+            round.draw_all(jobs, &mut open).await?;
+        }
+        round.look_at_known(jobs, &open).await?;
+        let (mut still_open, mut more) = (Vec::new(), 0);
+        let searches = open.len();
         for mut search in open {
             if round.is_over_quota(jobs, search.job).await? {
                 continue;
@@ -114,7 +126,10 @@ pub(super) async fn select(
             let job = &jobs[search.job];
             match round.decide(job, &mut search).await? {
                 Decision::Pick(x) => round.take(jobs, search.job, x),
-                Decision::LookOn => still_open.push(search),
+                Decision::LookOn => {
+                    more += 1;
+                    still_open.push(search);
+                }
                 Decision::Refuse(refusal) => round.refuse(jobs, search.job, refusal).await?,
                 Decision::NextPlace => {
                     search.step += 1;
@@ -127,6 +142,7 @@ pub(super) async fn select(
                 }
             }
         }
+        core.first_look.learn(searches, more);
         open = still_open;
     }
     Ok(round.picks)
@@ -174,8 +190,16 @@ fn place_at(wanted: &Wanted, step: usize) -> Option<(i64, Tier)> {
     (shortest < full).then_some((shortest, *tier))
 }
 
-impl Round<'_> {
-    async fn find_last_numbers(&self, jobs: &[Job], open: &mut [Search]) -> Result<(), Fault> {
+/// The pairs of a batch, to ask which number each had last.
+struct Pairs {
+    places: Vec<i32>,
+    a_keys: Vec<Vec<u8>>,
+    b_keys: Vec<Vec<u8>>,
+}
+
+impl Pairs {
+    /// The pairs of those searches for which it matters.
+    fn of(jobs: &[Job], open: &[Search]) -> Self {
         let (mut places, mut a_keys, mut b_keys) = (Vec::new(), Vec::new(), Vec::new());
         for (place, search) in open.iter().enumerate() {
             let wanted = &jobs[search.job].wanted;
@@ -185,11 +209,24 @@ impl Round<'_> {
                 b_keys.push(b_key_column(&wanted.shape));
             }
         }
-        if places.is_empty() {
-            return Ok(());
+        Self {
+            places,
+            a_keys,
+            b_keys,
         }
-        let statement = self
-            .transaction
+    }
+
+    /// The number that each pair had last, of those that had one and are remembered.
+    async fn last_numbers(
+        self,
+        transaction: &Transaction<'_>,
+        account: AccountId,
+        remembered: Timestamp,
+    ) -> Result<Vec<(usize, PhoneNumber)>, Fault> {
+        if self.places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = transaction
             .prepare_cached(
                 "SELECT q.place, b.x
                  FROM unnest($2::int4[], $3::bytea[], $4::bytea[]) q (place, a, b)
@@ -207,31 +244,35 @@ impl Round<'_> {
                  WHERE b.until > $5",
             )
             .await?;
-        let remembered = self.now.plus_ms(-self.core.options.remember_ms).unix_ms();
-        let account = account_column(self.account);
-        let rows = self
-            .transaction
+        let rows = transaction
             .query(
                 &statement,
-                &[&account, &places, &a_keys, &b_keys, &remembered],
+                &[
+                    &account_column(account),
+                    &self.places,
+                    &self.a_keys,
+                    &self.b_keys,
+                    &remembered.unix_ms(),
+                ],
             )
             .await?;
+        let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             let place: i32 = column(&row, "place")?;
             let x = number_of(column(&row, "x")?)?;
-            if let Some(search) = usize::try_from(place).ok().and_then(|at| open.get_mut(at)) {
-                search.last = Some(x);
-            }
+            found.push((usize::try_from(place).unwrap_or(usize::MAX), x));
         }
-        Ok(())
+        Ok(found)
     }
+}
 
-    /// Draws candidates at each search's place.
+impl Round<'_> {
+    /// Draws candidates at each search's place and looks at them.
     async fn draw_all(&mut self, jobs: &[Job], open: &mut [Search]) -> Result<(), Fault> {
         self.measure(jobs, open).await?;
-        let (mut places, mut pools, mut cities, mut ords) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (place, search) in open.iter_mut().enumerate() {
+        let first_look = self.core.first_look.looks();
+        let mut draws = Vec::new();
+        for (index, search) in open.iter_mut().enumerate() {
             let wanted = &jobs[search.job].wanted;
             let Some((_, tier)) = place_at(wanted, search.step) else {
                 continue;
@@ -244,45 +285,50 @@ impl Round<'_> {
                 let length = self.length(wanted.pool, city);
                 search.undrawn = draw(policy, length, &mut search.draws).collect();
                 if policy != Policy::Spread {
-                    looks = FIRST_LOOK;
+                    looks = first_look;
                 }
             }
             for ord in search.undrawn.drain(..looks.min(search.undrawn.len())) {
-                places.push(i32::try_from(place).unwrap_or(i32::MAX));
-                pools.push(pool_column(wanted.pool));
-                cities.push(city);
-                ords.push(i64::try_from(ord).unwrap_or(i64::MAX));
+                draws.push(Draw {
+                    search: index,
+                    pool: wanted.pool,
+                    city,
+                    ord,
+                    selectors: selectors_of(&wanted.shape),
+                });
             }
         }
-        if places.is_empty() {
+        if draws.is_empty() {
             return Ok(());
         }
-        let statement = self
-            .transaction
-            .prepare_cached(
-                "SELECT q.place, p.x
-                 FROM unnest($2::int4[], $3::int8[], $4::int2[], $5::int8[])
-                     WITH ORDINALITY q (place, pool, city, ord, turn)
-                 CROSS JOIN LATERAL (
-                     SELECT x FROM number_place
-                     WHERE account = $1 AND pool = q.pool AND city = q.city AND ord = q.ord
-                     LIMIT 1) p
-                 ORDER BY q.turn",
-            )
-            .await?;
-        let account = account_column(self.account);
-        let rows = self
-            .transaction
-            .query(&statement, &[&account, &places, &pools, &cities, &ords])
-            .await?;
-        for row in rows {
-            let place: i32 = column(&row, "place")?;
-            let x = number_of(column(&row, "x")?)?;
-            if let Some(search) = usize::try_from(place).ok().and_then(|at| open.get_mut(at)) {
-                search.drawn.push(x);
+        let options = &self.core.options;
+        let found = glance::draw(
+            self.transaction,
+            self.account,
+            &mut self.seen,
+            &draws,
+            self.now,
+            options,
+        )
+        .await?;
+        for (index, x) in &found {
+            if let Some(search) = open.get_mut(*index) {
+                search.drawn.push(*x);
             }
         }
-        Ok(())
+        let asked = found.iter().filter_map(|(index, x)| {
+            let search = open.get(*index)?;
+            Some((*x, &jobs[search.job].wanted))
+        });
+        glance::look_closer(
+            self.transaction,
+            self.account,
+            &mut self.seen,
+            asked,
+            jobs.len(),
+            self.now,
+        )
+        .await
     }
 
     /// Reads how long the lists are that candidates are to be drawn from.
@@ -329,12 +375,12 @@ impl Round<'_> {
         self.lengths.get(&(pool, city)).copied().unwrap_or(0)
     }
 
-    async fn look_at_all(&mut self, jobs: &[Job], open: &[Search]) -> Result<(), Fault> {
+    /// Looks at the numbers that were not drawn: those that were named, and a pair's last ones.
+    async fn look_at_known(&mut self, jobs: &[Job], open: &[Search]) -> Result<(), Fault> {
         let mut asked = HashSet::new();
         let mut routes: Vec<Route> = Vec::new();
         for search in open {
-            let candidates = search.drawn.iter().chain(&search.named).chain(&search.last);
-            for x in candidates {
+            for x in search.named.iter().chain(&search.last) {
                 for route in jobs[search.job].wanted.shape.routes(*x) {
                     if asked.insert((route.x, route.selector)) {
                         routes.push(route);

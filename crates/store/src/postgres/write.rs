@@ -93,7 +93,7 @@ impl LoadChanges {
                      settle_at = least(n.settle_at, c.settle_at)
                  FROM unnest($2::int8[], $3::int4[], $4::int4[], $5::int4[], $6::int4[], $7::int8[])
                      c (x, ax, axb, ax_exclusive, axb_exclusive, settle_at)
-                 WHERE n.account = $1 AND n.x = ANY ($2) AND n.x = c.x",
+                 WHERE n.account = $1 AND n.x = c.x",
             )
             .await?;
         let xs: Vec<i64> = self.0.keys().map(|x| number_column(*x)).collect();

@@ -1,0 +1,220 @@
+//! What a batch reads on its way: one statement that draws candidates and tells how they stand,
+//! and one trip that locks the chosen ones and reads their routes.
+//!
+//! Both read the counts of a number as they stand in its row, which may still include what expired
+//! since the last sweep. More than there is never lets a number pass that must not; only where it
+//! could stand in the way (or a policy compares counts) is the exact load read as well.
+
+use std::collections::HashSet;
+
+use axbridge_domain::{
+    account::AccountId,
+    binding::Shape,
+    phone::PhoneNumber,
+    pool::{Policy, PoolNo},
+    route::{Route, Selector},
+    selection::Wanted,
+    time::Timestamp,
+};
+use deadpool_postgres::Transaction;
+use tokio_postgres::{Row, types::ToSql};
+
+use super::{
+    fault::Fault,
+    look::{ROUTES_SQL, RawNumber, Seen, standing_of},
+    rows::{account_column, number_column, number_of, pool_column},
+};
+use crate::{error::StoreError, store::StoreOptions};
+
+/// A place in a list to look at for a request.
+pub(super) struct Draw {
+    /// Whose draw it is: comes back with what stands there.
+    pub(super) search: usize,
+    pub(super) pool: PoolNo,
+    /// City column of the list.
+    pub(super) city: i16,
+    /// Place in the list.
+    pub(super) ord: usize,
+    /// Selectors of the request's routes.
+    pub(super) selectors: [Option<Selector>; 2],
+}
+
+/// The selectors of the routes of an AX or AXB, which are the same on every number.
+pub(super) fn selectors_of(shape: &Shape) -> [Option<Selector>; 2] {
+    match shape.b() {
+        None => [Some(Selector::Any), None],
+        Some(b) => [Some(Selector::Caller(shape.a())), Some(Selector::Caller(b))],
+    }
+}
+
+/// Places of the columns that [`draw`] reads.
+const DRAW_SEARCH: usize = 0;
+const DRAW_NUMBER: usize = 1;
+const DRAW_ROUTES: usize = DRAW_NUMBER + RawNumber::COLUMNS;
+
+/// Looks at places of lists: who stands there, how loaded, and how the request's routes stand.
+/// Answers each number with its search, in the order of the draws.
+pub(super) async fn draw(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    seen: &mut Seen,
+    draws: &[Draw],
+    now: Timestamp,
+    options: &StoreOptions,
+) -> Result<Vec<(usize, PhoneNumber)>, Fault> {
+    let statement = transaction
+        .prepare_cached(&format!(
+            "SELECT q.search, {}, r.callee, r.sub_id, r.live_until, s.callee, s.sub_id, s.live_until
+             FROM unnest($2::int4[], $3::int8[], $4::int2[], $5::int8[], $6::bytea[], $7::bytea[])
+                 WITH ORDINALITY q (search, pool, city, ord, one, other, turn)
+             CROSS JOIN LATERAL (
+                 SELECT x FROM number_place
+                 WHERE account = $1 AND pool = q.pool AND city = q.city AND ord = q.ord LIMIT 1) p
+             CROSS JOIN LATERAL (
+                 SELECT * FROM number WHERE account = $1 AND x = p.x LIMIT 1) n
+             LEFT JOIN LATERAL (
+                 SELECT * FROM route
+                 WHERE account = $1 AND selector = q.one AND x = p.x LIMIT 1) r ON true
+             LEFT JOIN LATERAL (
+                 SELECT * FROM route
+                 WHERE account = $1 AND selector = q.other AND x = p.x LIMIT 1) s ON true
+             ORDER BY q.turn",
+            RawNumber::SQL
+        ))
+        .await?;
+    let searches: Vec<i32> = each(draws, |draw| draw.search as i32);
+    let pools: Vec<i64> = each(draws, |draw| pool_column(draw.pool));
+    let cities: Vec<i16> = each(draws, |draw| draw.city);
+    let ords: Vec<i64> = each(draws, |draw| i64::try_from(draw.ord).unwrap_or(i64::MAX));
+    let keys: [Vec<Option<[u8; 16]>>; 2] =
+        [0, 1].map(|which| each(draws, |draw| draw.selectors[which].map(Selector::to_bytes)));
+    let [one, other] = keys.each_ref().map(|keys| bytes_of(keys));
+    let rows = transaction
+        .query(
+            &statement,
+            &[
+                &account_column(account),
+                &searches,
+                &pools,
+                &cities,
+                &ords,
+                &one,
+                &other,
+            ],
+        )
+        .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let search: i32 = value(row, DRAW_SEARCH)?;
+        let number = RawNumber::read(row, DRAW_NUMBER)?.at(now);
+        let Some(draw) = draws.iter().find(|draw| draw.search as i32 == search) else {
+            continue;
+        };
+        for (which, selector) in draw.selectors.iter().enumerate() {
+            let first = DRAW_ROUTES + which * 3;
+            if let Some(selector) = selector
+                && value::<Option<&[u8]>>(row, first)?.is_some()
+            {
+                let standing = standing_of(row, first, now, options.remember_ms)?;
+                seen.note_route(number.x, *selector, standing);
+            }
+        }
+        found.push((draw.search, number.x));
+        seen.note_number(number);
+    }
+    Ok(found)
+}
+
+/// Locks numbers in the order that everybody keeps, and reads under the locks how they and the
+/// routes stand. The statements travel together; the second has its view of its own, taken when
+/// the first has all its locks.
+pub(super) async fn lock_and_look(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    seen: &mut Seen,
+    routes: &[Route],
+    now: Timestamp,
+    options: &StoreOptions,
+) -> Result<(), Fault> {
+    let lock = transaction
+        .prepare_cached(&format!(
+            "SELECT {} FROM number n WHERE account = $1 AND x = ANY ($2) ORDER BY x FOR UPDATE",
+            RawNumber::SQL
+        ))
+        .await?;
+    let look = transaction.prepare_cached(ROUTES_SQL).await?;
+    let xs: Vec<i64> = each(routes, |route| number_column(route.x));
+    let keys: Vec<[u8; 16]> = each(routes, |route| route.selector.to_bytes());
+    let selectors: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
+    let mut numbers = xs.clone();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let account = account_column(account);
+    let lock_values: [&(dyn ToSql + Sync); 2] = [&account, &numbers];
+    let look_values: [&(dyn ToSql + Sync); 3] = [&account, &xs, &selectors];
+    let (numbers, routes) = tokio::try_join!(
+        transaction.query(&lock, &lock_values),
+        transaction.query(&look, &look_values),
+    )?;
+    for row in &numbers {
+        seen.note_number(RawNumber::read(row, 0)?.at(now));
+    }
+    seen.note_routes(&routes, now, options.remember_ms)
+}
+
+/// Reads the exact load of those numbers whose counts, as they stand in their rows, might decide
+/// against a request that the exact load admits. `joining` is how many may join in this batch.
+pub(super) async fn look_closer<'a>(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    seen: &mut Seen,
+    asked: impl Iterator<Item = (PhoneNumber, &'a Wanted)>,
+    joining: usize,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let joining = u32::try_from(joining).unwrap_or(u32::MAX);
+    let mut close = HashSet::new();
+    for (x, wanted) in asked {
+        let Some(number) = seen.number(x).filter(|number| !number.exact) else {
+            continue;
+        };
+        let load = number.load;
+        let matters = wanted.rules.policy == Policy::Spread
+            || load.live().saturating_add(joining) >= wanted.rules.bindings_per_number_max
+            || !load.admits(wanted.shape.mode(), wanted.exclusive);
+        if matters {
+            close.insert(x);
+        }
+    }
+    if close.is_empty() {
+        return Ok(());
+    }
+    let mut numbers: Vec<i64> = close.into_iter().map(number_column).collect();
+    numbers.sort_unstable();
+    seen.look_at_numbers(transaction, account, &numbers, now)
+        .await
+}
+
+fn each<T, U>(items: &[T], value: impl Fn(&T) -> U) -> Vec<U> {
+    items.iter().map(value).collect()
+}
+
+fn bytes_of(keys: &[Option<[u8; 16]>]) -> Vec<Option<&[u8]>> {
+    keys.iter()
+        .map(|key| key.as_ref().map(<[u8; 16]>::as_slice))
+        .collect()
+}
+
+/// A column by its place: the hot path looks no names up.
+pub(super) fn value<'r, T: tokio_postgres::types::FromSql<'r>>(
+    row: &'r Row,
+    place: usize,
+) -> Result<T, StoreError> {
+    row.try_get(place)
+        .map_err(|error| StoreError::Internal(format!("column {place}: {error}")))
+}
+
+/// Whose the number in column `place` is.
+pub(super) fn number_at(row: &Row, place: usize) -> Result<PhoneNumber, StoreError> {
+    number_of(value(row, place)?)
+}
