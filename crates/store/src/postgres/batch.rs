@@ -1,10 +1,13 @@
 //! One batch of binds of one account: look, choose, claim, commit, answer.
 
+use std::collections::{HashMap, HashSet};
+
 use axbridge_domain::{
     account::AccountId,
     binding::{Binding, SubId},
     city::CityCode,
     phone::PhoneNumber,
+    route_table::Load,
     time::Timestamp,
 };
 use deadpool_postgres::{Object, Transaction};
@@ -13,10 +16,11 @@ use super::{
     core::Core,
     fault::{Fault, commit_fault},
     glance::{lock_and_look, look_closer},
+    guess,
     idempotency::{Answers, Known, look_up, open_answer},
     look::{Claim, Seen, given_out},
     rows::{account_column, count_of, number_columns},
-    select::{Pick, select},
+    select::{Pairs, Pick, select},
     worker::Job,
     write::{LoadChanges, NewBinding, insert_bindings, put_routes, routes_of, tell},
 };
@@ -200,15 +204,10 @@ async fn claim(
     picks: &[Pick],
     live: u64,
 ) -> Result<Vec<(usize, NewBinding)>, Fault> {
-    let routes: Vec<_> = picks
-        .iter()
-        .flat_map(|pick| jobs[pick.job].wanted.shape.routes(pick.x))
-        .collect();
-    let mut seen = Seen::default();
-    lock_and_look(transaction, account, &mut seen, &routes, now, &core.options).await?;
-    let asked = picks.iter().map(|pick| (pick.x, &jobs[pick.job].wanted));
-    look_closer(transaction, account, &mut seen, asked, picks.len(), now).await?;
+    let (mut seen, last) = lock(core, transaction, account, now, jobs, picks).await?;
     let mut claimed: Vec<(usize, NewBinding)> = Vec::with_capacity(picks.len());
+    let mut sub_ids = HashSet::with_capacity(picks.len());
+    let (mut guesses, mut failed) = (0, 0);
     for pick in picks {
         let job = &mut jobs[pick.job];
         let room = job
@@ -225,26 +224,77 @@ async fn claim(
             replacing: None,
         };
         let holds = given_out(number.as_ref(), wanted.pool).and_then(|()| claim.check(&seen, now));
+        let guess_holds = !pick.guessed || guess::holds(pick, job, &seen, &last, now);
+        guesses += usize::from(pick.guessed);
+        failed += usize::from(!guess_holds);
         let sub_id = SubId::new(now, pick.x, nonce_of(job));
-        let twin = claimed.iter().any(|(_, new)| new.binding.sub_id == sub_id);
-        if holds.is_err() || twin || !room {
+        if holds.is_err() || !guess_holds || !room || !sub_ids.insert(sub_id) {
             job.tries += 1;
-            core.counters.claims_retried(1);
+            core.counters.claims_retried(u64::from(!pick.guessed));
             continue;
         }
         seen.claim(pick.x, &wanted.shape, wanted.exclusive, sub_id);
-        let binding = binding_of(
-            job,
-            pick.x,
-            number.and_then(|number| number.city),
-            sub_id,
-            now,
-        );
+        let city = number.and_then(|number| number.city);
+        let binding = binding_of(job, pick.x, city, sub_id, now);
         let shape = wanted.shape.clone();
         claimed.push((pick.job, NewBinding { binding, shape }));
     }
+    if guesses > 0 {
+        core.first_look.learn(guesses, failed);
+    }
     keep_keys(core, transaction, account, now, jobs, &mut claimed).await?;
-    write(core, transaction, account, now, claimed).await
+    let lost = uncounted(jobs, picks, &claimed);
+    write(core, transaction, account, now, claimed, lost).await
+}
+
+/// Locks the numbers of the picks and counts their bindings in, as if all were to succeed. Answers
+/// how numbers and routes stand without them, and for the guesses the number that each pair had
+/// last.
+async fn lock(
+    core: &Core,
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    now: Timestamp,
+    jobs: &[Job],
+    picks: &[Pick],
+) -> Result<(Seen, HashMap<usize, PhoneNumber>), Fault> {
+    let mut routes = Vec::with_capacity(picks.len() * 2);
+    let mut loads = LoadChanges::default();
+    for pick in picks {
+        let (wanted, terms) = (&jobs[pick.job].wanted, &jobs[pick.job].command.terms);
+        routes.extend(wanted.shape.routes(pick.x));
+        loads.add(pick.x, &wanted.shape, terms.exclusive, terms.expires_at);
+    }
+    let guesses = picks.iter().filter(|pick| pick.guessed);
+    let pairs = Pairs::of(guesses.map(|pick| (pick.job, &jobs[pick.job])));
+    let remembered = now.plus_ms(-core.options.remember_ms);
+    let mut seen = Seen::default();
+    let wanted = (&loads, routes.as_slice());
+    let (last, ()) = tokio::try_join!(
+        pairs.last_numbers(transaction, account, remembered),
+        lock_and_look(transaction, account, &mut seen, wanted, now, &core.options),
+    )?;
+    let asked = picks.iter().map(|pick| (pick.x, &jobs[pick.job].wanted));
+    let close = look_closer(transaction, account, &mut seen, asked, picks.len(), now).await?;
+    for x in close {
+        // What was read now includes what this batch has just added.
+        for pick in picks.iter().filter(|pick| pick.x == x) {
+            let wanted = &jobs[pick.job].wanted;
+            seen.leave_out(x, Load::of(wanted.shape.mode(), wanted.exclusive));
+        }
+    }
+    Ok((seen, last.into_iter().collect()))
+}
+
+/// What was counted in for picks that were not claimed, to be counted out again.
+fn uncounted(jobs: &[Job], picks: &[Pick], claimed: &[(usize, NewBinding)]) -> LoadChanges {
+    let claimed: HashSet<usize> = claimed.iter().map(|(job, _)| *job).collect();
+    let mut loads = LoadChanges::default();
+    for pick in picks.iter().filter(|pick| !claimed.contains(&pick.job)) {
+        let wanted = &jobs[pick.job].wanted;
+        loads.subtract(pick.x, &wanted.shape, wanted.exclusive);
+    }
+    loads
 }
 
 /// The unguessable part of a new id. Two ids that collide part ways at the next try.
@@ -307,24 +357,23 @@ async fn write(
     account: AccountId,
     now: Timestamp,
     claimed: Vec<(usize, NewBinding)>,
+    lost: LoadChanges,
 ) -> Result<Vec<(usize, NewBinding)>, Fault> {
     if claimed.is_empty() {
         return Ok(claimed);
     }
     let (jobs, bindings): (Vec<usize>, Vec<NewBinding>) = claimed.into_iter().unzip();
     let mut routes = Vec::with_capacity(bindings.len() * 2);
-    let mut loads = LoadChanges::default();
     let mut subjects = Vec::with_capacity(bindings.len());
     for new in &bindings {
         let (id, x, terms) = (new.binding.sub_id, new.binding.x, &new.binding.terms);
         routes.extend(routes_of(id, x, &new.shape, terms.expires_at));
-        loads.add(x, &new.shape, terms.exclusive, terms.expires_at);
         subjects.push(id.to_string());
     }
     let (inserted, (), (), ()) = tokio::try_join!(
         insert_bindings(transaction, account, &bindings, &core.keys),
         put_routes(transaction, account, &routes, now),
-        loads.write(transaction, account),
+        lost.write(transaction, account),
         tell(transaction, account, Topic::BindingBound, &subjects, now),
     )?;
     if !inserted {

@@ -18,6 +18,7 @@ use super::{
     cache::Cache,
     call_keys::SeenKeys,
     fault::{Fault, commit_fault},
+    guess::Lists,
     rows::{POOL_COLUMNS, account_of, number_column, pool_column, pool_from},
 };
 use crate::{
@@ -40,6 +41,7 @@ pub(super) struct Core {
     accounts_of_numbers: moka::sync::Cache<PhoneNumber, AccountId>,
     latest: AtomicI64,
     pub(super) first_look: FirstLook,
+    pub(super) lists: Lists,
 }
 
 /// How many candidates to look at first. Where numbers are plenty the first will do and the others
@@ -88,6 +90,7 @@ impl Core {
             accounts_of_numbers: moka::sync::Cache::new(KNOWN_NUMBERS_MAX),
             latest: AtomicI64::new(now.unix_ms()),
             first_look: FirstLook(AtomicUsize::new(1)),
+            lists: Lists::new(),
         }
     }
 

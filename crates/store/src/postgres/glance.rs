@@ -22,7 +22,8 @@ use tokio_postgres::{Row, types::ToSql};
 use super::{
     fault::Fault,
     look::{ROUTES_SQL, RawNumber, Seen, standing_of},
-    rows::{account_column, number_column, number_of, pool_column},
+    rows::{account_column, number_column, number_columns, number_of, pool_column},
+    write::LoadChanges,
 };
 use crate::{error::StoreError, store::StoreOptions};
 
@@ -125,36 +126,29 @@ pub(super) async fn draw(
     Ok(found)
 }
 
-/// Locks numbers in the order that everybody keeps, and reads under the locks how they and the
-/// routes stand. The statements travel together; the second has its view of its own, taken when
-/// the first has all its locks.
+/// Locks the numbers of `loads` in the order that everybody keeps, adds to their counts, and reads
+/// under the locks how they stood before and how the routes stand. The statements travel together;
+/// the second has a view of its own, taken when the first has all its locks.
 pub(super) async fn lock_and_look(
     transaction: &Transaction<'_>,
     account: AccountId,
     seen: &mut Seen,
-    routes: &[Route],
+    (loads, routes): (&LoadChanges, &[Route]),
     now: Timestamp,
     options: &StoreOptions,
 ) -> Result<(), Fault> {
-    let lock = transaction
-        .prepare_cached(&format!(
-            "SELECT {} FROM number n WHERE account = $1 AND x = ANY ($2) ORDER BY x FOR UPDATE",
-            RawNumber::SQL
-        ))
-        .await?;
+    // Both are prepared before either is sent: the look must not overtake the lock.
+    let lock = LoadChanges::prepare_lock(transaction).await?;
     let look = transaction.prepare_cached(ROUTES_SQL).await?;
     let xs: Vec<i64> = each(routes, |route| number_column(route.x));
     let keys: Vec<[u8; 16]> = each(routes, |route| route.selector.to_bytes());
     let selectors: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
-    let mut numbers = xs.clone();
-    numbers.sort_unstable();
-    numbers.dedup();
-    let account = account_column(account);
-    let lock_values: [&(dyn ToSql + Sync); 2] = [&account, &numbers];
-    let look_values: [&(dyn ToSql + Sync); 3] = [&account, &xs, &selectors];
+    let column = account_column(account);
+    let look_values: [&(dyn ToSql + Sync); 3] = [&column, &xs, &selectors];
     let (numbers, routes) = tokio::try_join!(
-        transaction.query(&lock, &lock_values),
-        transaction.query(&look, &look_values),
+        biased;
+        loads.run(&lock, transaction, account),
+        async { Ok(transaction.query(&look, &look_values).await?) },
     )?;
     for row in &numbers {
         seen.note_number(RawNumber::read(row, 0)?.at(now));
@@ -163,7 +157,8 @@ pub(super) async fn lock_and_look(
 }
 
 /// Reads the exact load of those numbers whose counts, as they stand in their rows, might decide
-/// against a request that the exact load admits. `joining` is how many may join in this batch.
+/// against a request that the exact load admits, and answers which. `joining` is how many may join
+/// in this batch.
 pub(super) async fn look_closer<'a>(
     transaction: &Transaction<'_>,
     account: AccountId,
@@ -171,7 +166,7 @@ pub(super) async fn look_closer<'a>(
     asked: impl Iterator<Item = (PhoneNumber, &'a Wanted)>,
     joining: usize,
     now: Timestamp,
-) -> Result<(), Fault> {
+) -> Result<Vec<PhoneNumber>, Fault> {
     let joining = u32::try_from(joining).unwrap_or(u32::MAX);
     let mut close = HashSet::new();
     for (x, wanted) in asked {
@@ -186,13 +181,13 @@ pub(super) async fn look_closer<'a>(
             close.insert(x);
         }
     }
-    if close.is_empty() {
-        return Ok(());
+    let close: Vec<PhoneNumber> = close.into_iter().collect();
+    if !close.is_empty() {
+        let numbers = number_columns(&close);
+        seen.look_at_numbers(transaction, account, &numbers, now)
+            .await?;
     }
-    let mut numbers: Vec<i64> = close.into_iter().map(number_column).collect();
-    numbers.sort_unstable();
-    seen.look_at_numbers(transaction, account, &numbers, now)
-        .await
+    Ok(close)
 }
 
 fn each<T, U>(items: &[T], value: impl Fn(&T) -> U) -> Vec<U> {

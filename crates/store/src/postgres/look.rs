@@ -263,6 +263,13 @@ impl Seen {
         self.numbers.insert(number.x, number);
     }
 
+    /// Leaves `own` out of the load that was read of a number.
+    pub(super) fn leave_out(&mut self, x: PhoneNumber, own: Load) {
+        if let Some(number) = self.numbers.get_mut(&x) {
+            number.load = difference(number.load, own);
+        }
+    }
+
     /// Notes how a route stands.
     pub(super) fn note_route(
         &mut self,

@@ -41,6 +41,7 @@ mod events;
 mod fault;
 mod filter;
 mod glance;
+mod guess;
 mod idempotency;
 mod listing;
 mod look;

@@ -27,6 +27,7 @@ use super::{
     core::Core,
     fault::Fault,
     glance::{self, Draw, selectors_of},
+    guess::guess,
     idempotency::look_up,
     look::{Claim, Seen, given_out},
     rows::{account_column, b_key_column, city_column, column, number_of, pool_column, pool_of},
@@ -42,10 +43,12 @@ use crate::{
 pub(super) struct Pick {
     pub(super) job: usize,
     pub(super) x: PhoneNumber,
+    /// Nobody looked at it before.
+    pub(super) guessed: bool,
 }
 
 /// Where a job's search stands.
-struct Search {
+pub(super) struct Search {
     job: usize,
     /// Which quarantine and which place: see [`place_at`].
     step: usize,
@@ -55,6 +58,13 @@ struct Search {
     /// Places in the list that were drawn and are not looked at yet.
     undrawn: VecDeque<usize>,
     drawn: Vec<PhoneNumber>,
+}
+
+impl Search {
+    /// Whose search it is.
+    pub(super) fn job(&self) -> usize {
+        self.job
+    }
 }
 
 enum Decision {
@@ -99,8 +109,13 @@ pub(super) async fn select(
         lengths: HashMap::new(),
         picks: Vec::new(),
     };
-    let mut open = begin(jobs);
-    let pairs = Pairs::of(jobs, &open);
+    let open = begin(jobs);
+    let mut open = guess(core, transaction, account, jobs, open, &mut round.picks).await?;
+    if open.is_empty() {
+        return Ok(round.picks);
+    }
+    let of_search = |(place, search): (usize, &Search)| (place, &jobs[search.job]);
+    let pairs = Pairs::of(open.iter().enumerate().map(of_search));
     let remembered = now.plus_ms(-core.options.remember_ms);
     let (last, ()) = tokio::try_join!(
         pairs.last_numbers(transaction, account, remembered),
@@ -165,7 +180,7 @@ fn begin(jobs: &[Job]) -> Vec<Search> {
         open.push(Search {
             job: index,
             step: 0,
-            draws: Draws::from_seed(job.command.seed.wrapping_add(u64::from(job.tries))),
+            draws: job.draws(),
             named: match job.command.placement {
                 Placement::Named(x) => Some(x),
                 Placement::Select { .. } => None,
@@ -191,19 +206,20 @@ fn place_at(wanted: &Wanted, step: usize) -> Option<(i64, Tier)> {
 }
 
 /// The pairs of a batch, to ask which number each had last.
-struct Pairs {
+pub(super) struct Pairs {
     places: Vec<i32>,
     a_keys: Vec<Vec<u8>>,
     b_keys: Vec<Vec<u8>>,
 }
 
 impl Pairs {
-    /// The pairs of those searches for which it matters.
-    fn of(jobs: &[Job], open: &[Search]) -> Self {
+    /// The pairs of those jobs for which it matters, each with its place in the answer.
+    pub(super) fn of<'a>(jobs: impl Iterator<Item = (usize, &'a Job)>) -> Self {
         let (mut places, mut a_keys, mut b_keys) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, search) in open.iter().enumerate() {
-            let wanted = &jobs[search.job].wanted;
-            if search.named.is_none() && wanted.rules.policy != Policy::Random {
+        for (place, job) in jobs {
+            let wanted = &job.wanted;
+            let selects = matches!(job.command.placement, Placement::Select { .. });
+            if selects && wanted.rules.policy != Policy::Random {
                 places.push(i32::try_from(place).unwrap_or(i32::MAX));
                 a_keys.push(wanted.shape.a().as_bytes().to_vec());
                 b_keys.push(b_key_column(&wanted.shape));
@@ -217,7 +233,7 @@ impl Pairs {
     }
 
     /// The number that each pair had last, of those that had one and are remembered.
-    async fn last_numbers(
+    pub(super) async fn last_numbers(
         self,
         transaction: &Transaction<'_>,
         account: AccountId,
@@ -329,6 +345,7 @@ impl Round<'_> {
             self.now,
         )
         .await
+        .map(drop)
     }
 
     /// Reads how long the lists are that candidates are to be drawn from.
@@ -366,7 +383,9 @@ impl Round<'_> {
             let pool = pool_of(column(&row, "pool")?)?;
             let length: i64 = column(&row, "length")?;
             let length = usize::try_from(length).unwrap_or(0);
-            self.lengths.insert((pool, column(&row, "city")?), length);
+            let city: i16 = column(&row, "city")?;
+            self.core.lists.note_length((pool, city), length);
+            self.lengths.insert((pool, city), length);
         }
         Ok(())
     }
@@ -533,7 +552,11 @@ impl Round<'_> {
         let wanted = &jobs[job].wanted;
         let wish = SubId::new(self.now, x, jobs[job].command.nonce);
         self.seen.claim(x, &wanted.shape, wanted.exclusive, wish);
-        self.picks.push(Pick { job, x });
+        self.picks.push(Pick {
+            job,
+            x,
+            guessed: false,
+        });
     }
 
     /// Answers a refusal of a named number, unless it may come from a mere wish of this batch.

@@ -14,7 +14,8 @@ use std::{
 };
 
 use axbridge_domain::{
-    account::AccountId, binding::Shape, pool::PoolRules, selection::Wanted, time::Timestamp,
+    account::AccountId, binding::Shape, draws::Draws, pool::PoolRules, selection::Wanted,
+    time::Timestamp,
 };
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
@@ -71,6 +72,11 @@ impl Job {
             reply: Some(reply),
         };
         (job, answer)
+    }
+
+    /// The dice of this turn.
+    pub(super) fn draws(&self) -> Draws {
+        Draws::from_seed(self.command.seed.wrapping_add(u64::from(self.tries)))
     }
 
     /// Answers, the first time it is called. Nobody may be listening any more; the work stands.

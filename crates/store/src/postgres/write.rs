@@ -12,7 +12,7 @@ use axbridge_domain::{
     time::Timestamp,
 };
 use deadpool_postgres::Transaction;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement, types::ToSql};
 
 use super::{
     fault::Fault,
@@ -22,9 +22,9 @@ use super::{
 };
 use crate::{error::StoreError, keyring::Keyring, model::Topic, sealed::seal_parties};
 
-/// Changes of the counts of numbers, in the order of the numbers.
+/// Changes of the counts of numbers by their columns, in the order of the numbers.
 #[derive(Debug, Default)]
-pub(super) struct LoadChanges(BTreeMap<PhoneNumber, LoadChange>);
+pub(super) struct LoadChanges(BTreeMap<i64, LoadChange>);
 
 #[derive(Debug, Clone, Copy)]
 struct LoadChange {
@@ -73,7 +73,7 @@ impl LoadChanges {
     }
 
     fn change(&mut self, x: PhoneNumber) -> &mut LoadChange {
-        self.0.entry(x).or_insert(LoadChange {
+        self.0.entry(number_column(x)).or_insert(LoadChange {
             counts: [0; 4],
             settle_at: i64::MAX,
         })
@@ -85,25 +85,39 @@ impl LoadChanges {
         transaction: &Transaction<'_>,
         account: AccountId,
     ) -> Result<(), Fault> {
-        let statement = transaction
-            .prepare_cached(
-                "UPDATE number n SET ax = n.ax + c.ax, axb = n.axb + c.axb,
-                     ax_exclusive = n.ax_exclusive + c.ax_exclusive,
-                     axb_exclusive = n.axb_exclusive + c.axb_exclusive,
-                     settle_at = least(n.settle_at, c.settle_at)
-                 FROM unnest($2::int8[], $3::int4[], $4::int4[], $5::int4[], $6::int4[], $7::int8[])
-                     c (x, ax, axb, ax_exclusive, axb_exclusive, settle_at)
-                 WHERE n.account = $1 AND n.x = c.x",
-            )
-            .await?;
-        let xs: Vec<i64> = self.0.keys().map(|x| number_column(*x)).collect();
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let statement = transaction.prepare_cached(LOADS_SQL).await?;
+        self.run(&statement, transaction, account).await?;
+        Ok(())
+    }
+
+    /// The statement for [`LoadChanges::run`] that answers the numbers as they stood before, by
+    /// [`super::look::RawNumber`]'s columns.
+    pub(super) async fn prepare_lock(transaction: &Transaction<'_>) -> Result<Statement, Fault> {
+        let statement = format!(
+            "{LOADS_SQL} RETURNING n.x, n.pool, n.city, n.state, n.ax - c.ax, n.axb - c.axb,
+                 n.ax_exclusive - c.ax_exclusive, n.axb_exclusive - c.axb_exclusive, n.settle_at"
+        );
+        Ok(transaction.prepare_cached(&statement).await?)
+    }
+
+    /// Locks the numbers in the order that everybody keeps and writes the changes.
+    pub(super) async fn run(
+        &self,
+        statement: &Statement,
+        transaction: &Transaction<'_>,
+        account: AccountId,
+    ) -> Result<Vec<Row>, Fault> {
+        let xs: Vec<i64> = self.0.keys().copied().collect();
         let counts = |index: usize| -> Vec<i32> {
             self.0.values().map(|change| change.counts[index]).collect()
         };
         let settle: Vec<i64> = self.0.values().map(|change| change.settle_at).collect();
-        transaction
-            .execute(
-                &statement,
+        let rows = transaction
+            .query(
+                statement,
                 &[
                     &account_column(account),
                     &xs,
@@ -115,9 +129,19 @@ impl LoadChanges {
                 ],
             )
             .await?;
-        Ok(())
+        Ok(rows)
     }
 }
+
+/// Adds to the counts of numbers, one after the other in the order they are given in: the rows of
+/// the function are few and known only when it runs, so each is looked up by the number's key.
+const LOADS_SQL: &str = "UPDATE number n SET ax = n.ax + c.ax, axb = n.axb + c.axb,
+         ax_exclusive = n.ax_exclusive + c.ax_exclusive,
+         axb_exclusive = n.axb_exclusive + c.axb_exclusive,
+         settle_at = least(n.settle_at, c.settle_at)
+     FROM unnest($2::int8[], $3::int4[], $4::int4[], $5::int4[], $6::int4[], $7::int8[])
+         c (x, ax, axb, ax_exclusive, axb_exclusive, settle_at)
+     WHERE n.account = $1 AND n.x = c.x";
 
 /// A route to write, with the binding that claims it.
 pub(super) struct NewRoute {
