@@ -46,9 +46,12 @@ cargo xtask CHORE
           time and memory of the in-memory heart, how many numbers a pool needs,
           and, without --quick, the gateway's hot functions
   bench-store [--quick | --long]
-          durable binds a second, beside the usual ways to do it. Both chores
-          write their figures to docs/performance.md; --quick leaves the larger
-          sizes out, --long adds 10 million live bindings
+          durable binds a second, beside the usual ways to do it
+  bench-http [--quick | --long]
+          signed requests through the whole server, and what a flood by one
+          account does to another. All three write their figures to
+          docs/performance.md; --quick leaves the larger sizes out, --long adds
+          10 million live bindings
   pg      starts a throw-away PostgreSQL, prints its URL, stops it on Enter
   help    this text
 
@@ -77,6 +80,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("sim") => sim::simulate(&arguments[1..]),
         Some("bench-heart") => bench::heart(&arguments[1..]),
         Some("bench-store") => bench::store(&arguments[1..]),
+        Some("bench-http") => bench::http(&arguments[1..]),
         Some("ha-rehearsal") => ha::rehearse(&arguments[1..]),
         Some("announcements") => announcements::generate(),
         Some("docs") => docs::generate(),

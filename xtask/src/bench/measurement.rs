@@ -23,6 +23,18 @@ pub(super) fn build(name: &str, feature: &str) -> Result<PathBuf> {
         name,
     ]);
     command.args(["--no-default-features", "--features", feature]);
+    run_build(&mut command, name)
+}
+
+/// Builds the program itself in release.
+pub(super) fn build_server() -> Result<PathBuf> {
+    println!("building axbridge");
+    let mut command = cargo();
+    command.args(["build", "--release", "--package", "axbridge", "--bin"]);
+    run_build(command.arg("axbridge"), "axbridge")
+}
+
+fn run_build(command: &mut Command, name: &str) -> Result<PathBuf> {
     let printed = capture(command.args(["--message-format", "json", "--quiet"]))?;
     let messages = printed
         .lines()

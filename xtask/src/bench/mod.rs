@@ -5,6 +5,7 @@
 //! within one run are what counts.
 
 mod heart;
+mod http;
 mod measurement;
 mod page;
 mod redis;
@@ -13,6 +14,7 @@ mod store;
 use anyhow::{Result, bail};
 
 pub(crate) use heart::heart;
+pub(crate) use http::http;
 pub(crate) use store::store;
 
 /// How much to measure.

@@ -19,8 +19,9 @@ use super::{
     guess,
     idempotency::{Answers, Known, look_up, open_answer},
     look::{Claim, Seen, given_out},
+    pairs::Pairs,
     rows::{account_column, count_of, number_columns},
-    select::{Pairs, Pick, select},
+    select::{Pick, select},
     worker::Job,
     write::{LoadChanges, NewBinding, insert_bindings, put_routes, routes_of, tell},
 };

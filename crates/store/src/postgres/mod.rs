@@ -7,7 +7,8 @@
 //! 2. Only then, in a later statement, it reads how X's routes and counts stand. READ COMMITTED
 //!    gives each statement a view of its own, so that statement sees everything that the lock's
 //!    last holder committed; and nobody else can change it before this transaction ends. A choice
-//!    made before the lock is only a wish, and is judged again.
+//!    made before the lock is only a wish, and is judged again. (A batch of binds locks by counting
+//!    its bindings in, which answers the counts as they stood; what then fails is counted out.)
 //! 3. The key of `route` (account, selector, x) is the second line: should the code above be
 //!    wrong, the engine refuses the second live owner and the transaction fails as a whole.
 //!
@@ -16,11 +17,13 @@
 //! account's row before any number. Idempotency keys are taken after the numbers are locked and
 //! in the order of the keys; a twin waits there for the first one's commit and then replays.
 //!
-//! Binds go through a queue and are worked on in batches ([`worker`], [`batch`], [`select`]), one
-//! transaction an account. Everything else is a transaction of its own.
+//! Binds go through a queue and are worked on in batches ([`worker`], [`batch`]), one transaction
+//! an account: where numbers are plenty at the first guess ([`guess`]), else after a look
+//! ([`select`]). Everything else is a transaction of its own.
 //!
 //! Time is the caller's. The counts in `number` include what expired since the last sweep;
-//! whoever reads them subtracts that ([`look::LIVE_LOAD`]), so no decision waits for a sweep.
+//! whoever reads them subtracts that ([`look::LIVE_LOAD`]) where it could matter, so no decision
+//! waits for a sweep.
 //!
 //! Plain SQL only: no stored procedures, triggers, advisory locks or LISTEN, so that engines that
 //! speak PostgreSQL's language can stand in.
@@ -46,6 +49,7 @@ mod idempotency;
 mod listing;
 mod look;
 mod numbers;
+mod pairs;
 mod pools;
 mod prompts;
 mod receivers;

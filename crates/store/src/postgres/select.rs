@@ -30,7 +30,8 @@ use super::{
     guess::guess,
     idempotency::look_up,
     look::{Claim, Seen, given_out},
-    rows::{account_column, b_key_column, city_column, column, number_of, pool_column, pool_of},
+    pairs::Pairs,
+    rows::{account_column, city_column, column, pool_column, pool_of},
     walk::{Walk, judge_seen, tally},
     worker::Job,
 };
@@ -114,18 +115,7 @@ pub(super) async fn select(
     if open.is_empty() {
         return Ok(round.picks);
     }
-    let of_search = |(place, search): (usize, &Search)| (place, &jobs[search.job]);
-    let pairs = Pairs::of(open.iter().enumerate().map(of_search));
-    let remembered = now.plus_ms(-core.options.remember_ms);
-    let (last, ()) = tokio::try_join!(
-        pairs.last_numbers(transaction, account, remembered),
-        round.draw_all(jobs, &mut open),
-    )?;
-    for (place, x) in last {
-        if let Some(search) = open.get_mut(place) {
-            search.last = Some(x);
-        }
-    }
+    round.first_draw(jobs, &mut open).await?;
     let mut drawn = true;
     while !open.is_empty() {
         if !std::mem::take(&mut drawn) {
@@ -205,84 +195,25 @@ fn place_at(wanted: &Wanted, step: usize) -> Option<(i64, Tier)> {
     (shortest < full).then_some((shortest, *tier))
 }
 
-/// The pairs of a batch, to ask which number each had last.
-pub(super) struct Pairs {
-    places: Vec<i32>,
-    a_keys: Vec<Vec<u8>>,
-    b_keys: Vec<Vec<u8>>,
-}
-
-impl Pairs {
-    /// The pairs of those jobs for which it matters, each with its place in the answer.
-    pub(super) fn of<'a>(jobs: impl Iterator<Item = (usize, &'a Job)>) -> Self {
-        let (mut places, mut a_keys, mut b_keys) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, job) in jobs {
-            let wanted = &job.wanted;
-            let selects = matches!(job.command.placement, Placement::Select { .. });
-            if selects && wanted.rules.policy != Policy::Random {
-                places.push(i32::try_from(place).unwrap_or(i32::MAX));
-                a_keys.push(wanted.shape.a().as_bytes().to_vec());
-                b_keys.push(b_key_column(&wanted.shape));
+impl Round<'_> {
+    /// Draws for the first time, and asks on the way which number each pair had last.
+    async fn first_draw(&mut self, jobs: &[Job], open: &mut [Search]) -> Result<(), Fault> {
+        let of_search = |(place, search): (usize, &Search)| (place, &jobs[search.job]);
+        let pairs = Pairs::of(open.iter().enumerate().map(of_search));
+        let remembered = self.now.plus_ms(-self.core.options.remember_ms);
+        let (transaction, account) = (self.transaction, self.account);
+        let (last, ()) = tokio::try_join!(
+            pairs.last_numbers(transaction, account, remembered),
+            self.draw_all(jobs, open),
+        )?;
+        for (place, x) in last {
+            if let Some(search) = open.get_mut(place) {
+                search.last = Some(x);
             }
         }
-        Self {
-            places,
-            a_keys,
-            b_keys,
-        }
+        Ok(())
     }
 
-    /// The number that each pair had last, of those that had one and are remembered.
-    pub(super) async fn last_numbers(
-        self,
-        transaction: &Transaction<'_>,
-        account: AccountId,
-        remembered: Timestamp,
-    ) -> Result<Vec<(usize, PhoneNumber)>, Fault> {
-        if self.places.is_empty() {
-            return Ok(Vec::new());
-        }
-        let statement = transaction
-            .prepare_cached(
-                "SELECT q.place, b.x
-                 FROM unnest($2::int4[], $3::bytea[], $4::bytea[]) q (place, a, b)
-                 CROSS JOIN LATERAL (SELECT c.x, c.until FROM (
-                     (SELECT d.x, d.claim_no, coalesce(d.ended_at, d.expires_at) AS until
-                        FROM binding d
-                       WHERE d.account = $1 AND d.a_key = q.a AND d.b_key = q.b
-                       ORDER BY d.claim_no DESC LIMIT 1)
-                     UNION ALL
-                     (SELECT d.x, d.claim_no, coalesce(d.ended_at, d.expires_at) AS until
-                        FROM binding d
-                       WHERE d.account = $1 AND d.a_key = q.b AND d.b_key = q.a
-                       ORDER BY d.claim_no DESC LIMIT 1)
-                 ) c ORDER BY c.claim_no DESC LIMIT 1) b
-                 WHERE b.until > $5",
-            )
-            .await?;
-        let rows = transaction
-            .query(
-                &statement,
-                &[
-                    &account_column(account),
-                    &self.places,
-                    &self.a_keys,
-                    &self.b_keys,
-                    &remembered.unix_ms(),
-                ],
-            )
-            .await?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in rows {
-            let place: i32 = column(&row, "place")?;
-            let x = number_of(column(&row, "x")?)?;
-            found.push((usize::try_from(place).unwrap_or(usize::MAX), x));
-        }
-        Ok(found)
-    }
-}
-
-impl Round<'_> {
     /// Draws candidates at each search's place and looks at them.
     async fn draw_all(&mut self, jobs: &[Job], open: &mut [Search]) -> Result<(), Fault> {
         self.measure(jobs, open).await?;
