@@ -106,6 +106,16 @@ fn an_operators_list_of_prefixes_says_one_thing_in_any_order() {
 }
 
 #[test]
+fn a_message_of_a_trunk_means_to_the_stack_what_the_guard_read() {
+    holds_for_seeds_changed_and_noise("sip_message");
+}
+
+#[test]
+fn every_description_is_answered_stream_by_stream_with_our_address_alone() {
+    holds_for_seeds_changed_and_noise("sdp");
+}
+
+#[test]
 fn every_target_has_a_program_and_seeds() {
     for target in TARGETS {
         let program = corpus::fuzz_folder().join(format!("fuzz_targets/{}.rs", target.name));

@@ -2,4 +2,5 @@
 //! part of the product; a helper that only one suite needs stays with it.
 
 pub mod fuzz_bodies;
+pub mod leaks;
 pub mod signed_client;

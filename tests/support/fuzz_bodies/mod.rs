@@ -16,7 +16,9 @@ mod other_client;
 mod overlay_csv;
 mod params;
 mod phone_and_city;
+mod sdp;
 mod signature;
+mod sip_message;
 
 pub use canonical_query::check_canonical_query;
 pub use form_body::check_form_body;
@@ -25,7 +27,9 @@ pub use import_csv::check_import_csv;
 pub use json_body::check_json_body;
 pub use overlay_csv::check_overlay_csv;
 pub use phone_and_city::check_phone_and_city;
+pub use sdp::check_sdp;
 pub use signature::check_signature;
+pub use sip_message::check_sip_message;
 
 /// One reader under test: its name, which is also the name of its folder in
 /// `fuzz/corpus` and of its program in `fuzz/fuzz_targets`, and its check.
@@ -38,7 +42,7 @@ pub struct Target {
 }
 
 /// Every reader under test.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
     Target {
         name: "signature",
         check: check_signature,
@@ -70,6 +74,14 @@ pub const TARGETS: [Target; 8] = [
     Target {
         name: "overlay_csv",
         check: check_overlay_csv,
+    },
+    Target {
+        name: "sip_message",
+        check: check_sip_message,
+    },
+    Target {
+        name: "sdp",
+        check: check_sdp,
     },
 ];
 

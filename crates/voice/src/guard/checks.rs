@@ -228,14 +228,18 @@ fn parties(message: &Message<'_>) -> Checked<bool> {
     if to.parameter("tag").is_some() && to.tag().is_none() {
         return Err(bad("To Cannot Be Read", Cause::Address));
     }
-    for contact in message.list("Contact").filter(|contact| *contact != "*") {
-        // A Contact may carry headers (§19.1.1); they are never used.
-        if NameAddr::parse(contact).is_err() {
+    let sets_target = matches!(message.method(), Some("INVITE" | "UPDATE"));
+    let mut contacts = 0;
+    for contact in message.list("Contact") {
+        contacts += 1;
+        // Requests of the dialog go there (§12.1.1, §12.2.1.2), so it must be a place.
+        let readable = NameAddr::parse(contact)
+            .is_ok_and(|contact| !sets_target || contact.parsed_uri().is_ok());
+        if !readable {
             return Err(bad("Contact Cannot Be Read", Cause::Address));
         }
     }
-    // What a dialog's requests go to (§8.1.1.8, §12.1.1).
-    if message.method() == Some("INVITE") && message.list("Contact").count() != 1 {
+    if message.method() == Some("INVITE") && contacts != 1 {
         return Err(bad("Contact Must Be There Once", Cause::Address));
     }
     Ok(to.tag().is_some())

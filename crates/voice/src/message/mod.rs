@@ -314,10 +314,7 @@ fn read_start_line(line: &str) -> Result<StartLine<'_>, Flaw> {
         return Err(Flaw::StartLine);
     };
     let third = parts.next();
-    if first
-        .get(..4)
-        .is_some_and(|head| head.eq_ignore_ascii_case("SIP/"))
-    {
+    if names_sip(first) {
         // RFC 4475 §3.1.1.13: the reason may be empty, its space may not be missing. Some peers
         // leave both out; the stack reads that too.
         let is_code = second.len() == 3 && second.bytes().all(|byte| byte.is_ascii_digit());
@@ -332,8 +329,7 @@ fn read_start_line(line: &str) -> Result<StartLine<'_>, Flaw> {
     let version = third.ok_or(Flaw::StartLine)?;
     let well_formed = is_token(first)
         && !second.is_empty()
-        && version.len() > 4
-        && version[..4].eq_ignore_ascii_case("SIP/")
+        && names_sip(version)
         && !version.contains([' ', '\t'])
         && !second.contains('\t');
     if !well_formed {
@@ -344,6 +340,13 @@ fn read_start_line(line: &str) -> Result<StartLine<'_>, Flaw> {
         uri: second,
         version,
     })
+}
+
+/// Whether it is a version of SIP: the protocol's name and a slash.
+fn names_sip(version: &str) -> bool {
+    version
+        .split_once('/')
+        .is_some_and(|(name, number)| name.eq_ignore_ascii_case("SIP") && !number.is_empty())
 }
 
 fn read_header(line: &str) -> Result<Header<'_>, Flaw> {

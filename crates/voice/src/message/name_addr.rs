@@ -1,7 +1,7 @@
 //! Values that name somebody: From, To, Contact, P-Asserted-Identity, Remote-Party-ID
 //! (RFC 3261 §20.10, RFC 3325 §9).
 
-use super::{Uri, UriFlaw, is_token, next_outside, separated};
+use super::{Uri, UriFlaw, is_token, separated};
 
 /// A display name, a URI and the parameters after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl<'a> NameAddr<'a> {
         // A space within the brackets is what RFC 4475 §3.1.2.14 refuses.
         if uri.is_empty()
             || uri.contains([' ', '\t', '<'])
-            || next_outside(parameters, b',').is_some()
+            || outside_of_quotes(parameters, b',')?.is_some()
         {
             return Err(NameAddrFlaw);
         }
@@ -63,7 +63,7 @@ impl<'a> NameAddr<'a> {
         let uri = uri.trim();
         if uri.is_empty()
             || uri.contains(['?', ',', ' ', '\t', '"', '>'])
-            || parameters.contains(',')
+            || outside_of_quotes(parameters, b',')?.is_some()
         {
             return Err(NameAddrFlaw);
         }
@@ -192,6 +192,8 @@ mod tests {
             "sip:a@b, sip:c@d",
             "sip:a@b?Route=x",
             "<sip:a@b>;x, <sip:c@d>",
+            "<sip:a@b>;x=\"y",
+            "sip:a@b;x=\"y",
             "\"",
         ] {
             assert_eq!(NameAddr::parse(text), Err(NameAddrFlaw), "{text}");
