@@ -9,7 +9,10 @@ use crate::action::{Action, Field, FieldKind, Kind, Parameter, Permission, Resul
 use crate::actions::ACTIONS;
 use crate::error::{ERROR_TABLE, ErrorEntry, ErrorFamily};
 
+mod call_results;
+
 pub use crate::openapi::openapi_json;
+pub use call_results::call_results_page;
 
 const GENERATED: &str = "<!-- Made by `axbridge generate-docs` from the tables in the code; \
     changes here are lost. -->\n\n";
@@ -26,8 +29,8 @@ the parameter may have.\n\
 The answer is `{\"ResponseMetadata\": {…}, \"Result\": …}`; a failure has \
 `ResponseMetadata.Error` and no `Result` ([errors](errors.md)). Every action may answer \
 `MissingParameter`, `InvalidParameter`, `InternalError`, `ServiceUnavailable`, and the codes of \
-the gateway. Actions marked *axbridge extension* are not the vendor's and need an access key with \
-the operator role.\n";
+the gateway. Actions marked *axbridge extension* are not the vendor's; those that manage the server \
+need an access key with the operator role.\n";
 
 /// The page of all actions.
 #[must_use]

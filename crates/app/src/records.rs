@@ -56,6 +56,26 @@ pub struct CallView {
     pub callee_city: Option<CityCode>,
 }
 
+impl CallView {
+    /// Whole seconds that the two were connected.
+    #[must_use]
+    pub fn talk_s(&self) -> i64 {
+        self.call.talk_ms() / 1000
+    }
+
+    /// How far the call has come, as listings write it.
+    #[must_use]
+    pub const fn state(&self) -> &'static str {
+        let call = &self.call;
+        match (call.ended_at, call.answered_at, call.ringing_at) {
+            (Some(_), _, _) => "ended",
+            (None, Some(_), _) => "talking",
+            (None, None, Some(_)) => "ringing",
+            (None, None, None) => "begun",
+        }
+    }
+}
+
 /// The two-digit province code of a city by GB/T 2260 (`11` is Beijing). The vendor's own codes are
 /// not public.
 #[must_use]

@@ -5,6 +5,7 @@ mod account_records;
 mod add_black_list;
 mod bind_axb;
 mod binding;
+mod call_records;
 mod create_access_key;
 mod create_number_pool;
 mod create_trunk;
@@ -18,6 +19,7 @@ mod import_numbers;
 mod list_access_keys;
 mod list_accounts;
 mod list_black_list;
+mod list_calls;
 mod list_frequency_limits;
 mod list_trunks;
 mod number_list;
@@ -26,6 +28,7 @@ mod number_pool_list;
 mod number_records;
 mod parameters;
 mod pool_records;
+mod query_call_record_msg;
 mod query_can_call;
 mod query_subscription;
 mod query_subscription_for_list;
@@ -59,6 +62,8 @@ pub const ACTIONS: &[Action] = &[
     upgrade_ax_to_axb::ACTION,
     query_subscription::ACTION,
     query_subscription_for_list::ACTION,
+    query_call_record_msg::ACTION,
+    query_call_record_msg::ACTION_V2,
     create_number_pool::ACTION,
     update_number_pool::ACTION,
     update_number_pool::ACTION_V2,
@@ -75,6 +80,7 @@ pub const ACTIONS: &[Action] = &[
     update_pool_settings::ACTION,
     explain_selection::ACTION,
     resolve_call::ACTION,
+    list_calls::ACTION,
     create_access_key::ACTION,
     list_access_keys::ACTION,
     disable_access_key::ACTION,

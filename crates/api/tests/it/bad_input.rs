@@ -55,6 +55,7 @@ impl Scene {
             "ExpireTime" => json!(self.test.in_s(3600)),
             "SubId" => json!(self.sub_id),
             "UpdateType" => json!("updateExpireTime"),
+            "CallIdList" => json!("S0010_0000000000000001"),
             "Name" => json!("renamed"),
             "ServiceType" => json!(200),
             "SubServiceType" => json!(201),
@@ -91,7 +92,8 @@ fn hostile_values(parameter: &Parameter) -> Vec<Value> {
             values.push(json!(["010", "021"]));
         }
     }
-    if !is_text(kind) {
+    // An id that is none of ours names a call that there is not.
+    if !is_text(kind) && parameter.name != "CallIdList" {
         values.extend([
             json!("x"),
             json!("１３７０００００００１"),

@@ -8,6 +8,7 @@ mod accounts;
 mod authentication;
 mod bad_input;
 mod bind_axb;
+mod call_records;
 mod client_shapes;
 mod delete_numbers;
 mod enable_or_disable_number;

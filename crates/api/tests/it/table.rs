@@ -66,6 +66,9 @@ fn the_actions_of_the_first_release_are_all_there() {
         "UpdateAccount",
         "ExplainSelection",
         "ResolveCall",
+        "QueryCallRecordMsg",
+        "QueryCallRecordMsgV2",
+        "ListCalls",
     ] {
         assert!(axbridge_api::actions::find(name).is_some(), "{name}");
     }

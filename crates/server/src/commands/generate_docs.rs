@@ -27,9 +27,10 @@ pub(crate) fn run(docs: &GenerateDocs) -> Result<(), Failure> {
 }
 
 /// File names and texts.
-fn pages() -> [(&'static str, String); 4] {
-    [
+fn pages() -> Vec<(&'static str, String)> {
+    vec![
         ("actions.md", docs::actions_page()),
+        ("call-results.md", docs::call_results_page()),
         ("errors.md", docs::errors_page()),
         ("settings.md", settings_page()),
         ("openapi.json", docs::openapi_json()),
