@@ -1,0 +1,78 @@
+//! What a call tells the app, in its order and without holding up the call.
+
+use std::{sync::Arc, time::Duration};
+
+use axbridge_app::{App, AppError, calls::CallEnd};
+use axbridge_domain::call::CallId;
+use tokio::sync::mpsc;
+
+/// Entries of one call that may wait: it has no more.
+const ENTRIES_MAX: usize = 8;
+/// How often an entry is written again when the store is not there.
+const TRIES_MAX: u32 = 6;
+/// The pause before the first repeat, in milliseconds; each further one is twice as long.
+const PAUSE_MS: u64 = 250;
+
+enum Entry {
+    Rang,
+    Answered,
+    Ended(CallEnd),
+}
+
+/// One call's entries. Dropped, it writes what waits and is gone.
+pub(super) struct Book {
+    entries: mpsc::Sender<Entry>,
+}
+
+impl Book {
+    pub(super) fn open(app: Arc<App>, call: CallId) -> Self {
+        let (entries, waiting) = mpsc::channel(ENTRIES_MAX);
+        tokio::spawn(write(app, call, waiting));
+        Self { entries }
+    }
+
+    pub(super) fn rang(&self) {
+        self.enter(Entry::Rang);
+    }
+
+    pub(super) fn answered(&self) {
+        self.enter(Entry::Answered);
+    }
+
+    pub(super) fn ended(&self, end: CallEnd) {
+        self.enter(Entry::Ended(end));
+    }
+
+    fn enter(&self, entry: Entry) {
+        if self.entries.try_send(entry).is_err() {
+            tracing::error!("a call has more to tell than there is room for");
+        }
+    }
+}
+
+async fn write(app: Arc<App>, call: CallId, mut waiting: mpsc::Receiver<Entry>) {
+    while let Some(entry) = waiting.recv().await {
+        let mut pause = Duration::from_millis(PAUSE_MS);
+        for tried in 1..=TRIES_MAX {
+            let Err(error) = write_one(&app, call, &entry).await else {
+                break;
+            };
+            if tried == TRIES_MAX {
+                // The app closes calls that stay open (with the platform's fault) on its own.
+                tracing::error!(%call, %error, "a call's state could not be written");
+                break;
+            }
+            tracing::warn!(%call, %error, "a call's state could not be written yet");
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+}
+
+async fn write_one(app: &App, call: CallId, entry: &Entry) -> Result<(), AppError> {
+    match entry {
+        Entry::Rang => app.call_ringing(call).await,
+        Entry::Answered => app.call_answered(call).await,
+        Entry::Ended(end) => app.call_ended(call, end.clone()).await,
+    }
+}

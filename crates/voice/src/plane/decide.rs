@@ -1,0 +1,170 @@
+//! Who rings: the app's decision, and what of the node's own stands against it.
+
+use axbridge_app::calls::{Admission, Announcement, Arrival, CallPlan};
+use axbridge_domain::{
+    call::{CallResult, shown_to_callee},
+    route::Extension,
+    trunk::NoWayOut,
+};
+
+use super::{
+    Shared, books::Book, counts::Place, runner::Runner, settings::refusal_status,
+    voice_code::VoiceCodes,
+};
+use crate::{
+    call::{Plan, Question, Verdict},
+    media::Side,
+};
+
+/// How many digits a caller must key who has to prove to be a person.
+const QUESTION_DIGITS: usize = 4;
+
+impl Runner {
+    /// Asks the app, and takes what the call needs.
+    pub(super) async fn decide(&mut self, extension: Option<String>) -> Verdict {
+        // What is no extension can match none: then the app says so.
+        let extension: Option<Extension> = extension.and_then(|text| text.parse().ok());
+        let arrival = Arrival {
+            x: self.x,
+            caller: self.caller_number.number,
+            extension,
+            trunk: self.inbound.trunk.name.to_string(),
+        };
+        match self.shared.app.admit_call(&arrival).await {
+            Ok(Admission::Connect(plan)) => self.connect(plan).await,
+            Ok(Admission::AskExtension) => match self.open_media() {
+                Some(media) => Verdict::AskExtension { media },
+                None => refuse(CallResult::PlatformError, None),
+            },
+            Ok(Admission::Refuse {
+                call,
+                result,
+                announcement,
+            }) => {
+                self.begin_book(call);
+                self.refuse(result, announcement)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a call could not be decided");
+                refuse(CallResult::PlatformError, None)
+            }
+        }
+    }
+
+    fn begin_book(&mut self, call: Option<axbridge_domain::call::CallId>) {
+        if let Some(call) = call {
+            self.call_id = Some(call);
+            self.book = Some(Book::open(self.shared.app.clone(), call));
+        }
+    }
+
+    fn refuse(&mut self, result: CallResult, announcement: Announcement) -> Verdict {
+        let media = self.open_media();
+        refuse(result, media.map(|media| (announcement, media)))
+    }
+
+    async fn connect(&mut self, plan: Box<CallPlan>) -> Verdict {
+        self.begin_book(Some(plan.call));
+        let full = self.find_room(&plan);
+        if let Some(result) = full {
+            return self.refuse(result, Announcement::TryLater);
+        }
+        // Who withholds the number shows X, whatever the binding allows (RFC 3323).
+        let known = plan.caller.filter(|_| !self.caller_number.withheld);
+        let shown = shown_to_callee(&plan.binding, plan.callee, known);
+        let seed = self.dice();
+        let ways = self.shared.trunks.ways(plan.callee, shown, seed).await;
+        let ways = match ways {
+            Ok(ways) if !ways.is_empty() => ways,
+            Err(NoWayOut::Full) => {
+                return self.refuse(CallResult::TrunkConcurrency, Announcement::TryLater);
+            }
+            Ok(_) | Err(NoWayOut::NoTrunk) => {
+                tracing::warn!(call = %plan.call, "no trunk takes the call; see `axbridge trunk list`");
+                return self.refuse(CallResult::RoutingFailure, Announcement::TryLater);
+            }
+        };
+        if self.open_media().is_none() {
+            return refuse(CallResult::PlatformError, None);
+        }
+        let asked = digits(self.dice());
+        let Some(media) = &self.media else {
+            return refuse(CallResult::PlatformError, None);
+        };
+        let codes = VoiceCodes::read(plan.binding.terms.voice_code.as_deref(), is_axb(&plan));
+        let asks = plan.binding.terms.verify;
+        let settings = &self.shared.settings;
+        let longest = i64::try_from(settings.talk_ms_max).unwrap_or(i64::MAX);
+        let talk = plan.talk_ms_max.unwrap_or(longest).clamp(0, longest);
+        let ready = Plan {
+            caller_media: media.session.local(Side::Caller),
+            callee_media: media.session.local(Side::Callee),
+            ways: ways.iter().map(|way| super::codecs(&way.known)).collect(),
+            question: asks.then(|| Question {
+                voice_code: codes.caller.clone().unwrap_or_default(),
+                digits: asked,
+            }),
+            caller_prompt: codes.caller,
+            callee_prompt: codes.callee,
+            record: plan.record,
+            notice: settings.recording_notice,
+            talk_ms_max: u64::try_from(talk).ok(),
+        };
+        self.shown = Some(shown);
+        self.ways = ways;
+        self.plan = Some(plan);
+        Verdict::Connect(Box::new(ready))
+    }
+
+    /// Counts the call where it must fit; why it does not.
+    fn find_room(&mut self, plan: &CallPlan) -> Option<CallResult> {
+        let shared: &Shared = &self.shared;
+        let most_per_x = Some(shared.settings.calls_per_x_max);
+        let trunk = &self.inbound.trunk;
+        for (place, most, result) in [
+            (
+                Place::Trunk(trunk.name.clone()),
+                trunk.calls_max,
+                CallResult::TrunkConcurrency,
+            ),
+            (
+                Place::Account(plan.account),
+                plan.account_calls_max,
+                CallResult::AccountConcurrency,
+            ),
+            (Place::X(self.x), most_per_x, CallResult::LineBusy),
+        ] {
+            match shared.counts.take(place, most) {
+                Some(ticket) => self.tickets.push(ticket),
+                None => return Some(result),
+            }
+        }
+        None
+    }
+}
+
+fn refuse(
+    result: CallResult,
+    announcement: Option<(Announcement, std::net::SocketAddr)>,
+) -> Verdict {
+    Verdict::Refuse {
+        result,
+        announcement,
+        status: refusal_status(result),
+    }
+}
+
+fn is_axb(plan: &CallPlan) -> bool {
+    plan.binding.terms.b.is_some()
+}
+
+/// Digits that nobody can know before they are asked for.
+fn digits(dice: u64) -> String {
+    let mut rest = dice;
+    let digit = |_| {
+        let digit = (rest % 10) as u8;
+        rest /= 10;
+        char::from(b'0' + digit)
+    };
+    (0..QUESTION_DIGITS).map(digit).collect()
+}

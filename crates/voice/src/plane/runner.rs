@@ -1,0 +1,559 @@
+//! One call's task: it hears the legs, the sound and the clock, and does what the call asks for.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use axbridge_app::calls::CallPlan;
+use axbridge_domain::{call::CallId, draws::Draws, phone::PhoneNumber};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use super::{
+    Shared,
+    books::Book,
+    counts::Ticket,
+    trunks::{Known, Way, sound_networks},
+};
+use crate::{
+    call::{Arrival, Call, Command, Event, Side, Timer},
+    identity::{Caller, Shown},
+    media::{self, Accept, MediaEvent, PlayId, RecordingTarget, Remote, Session, SessionSettings},
+    sdp::Agreed,
+    stack::{Arrived, CallOut, Leg, LegId, Signal, Signals},
+};
+
+/// How long a recording may take to be finished after the call, in milliseconds.
+const RECORDING_MS_MAX: u64 = 30_000;
+
+/// A call's sound.
+pub(super) struct Media {
+    pub(super) session: Session,
+    events: mpsc::Receiver<MediaEvent>,
+    /// What plays to the caller and to the callee.
+    plays: [Option<PlayId>; 2],
+    recording: bool,
+}
+
+/// One call's task.
+pub(super) struct Runner {
+    pub(super) shared: Arc<Shared>,
+    pub(super) x: PhoneNumber,
+    pub(super) caller_number: Caller,
+    pub(super) inbound: Arc<Known>,
+    pub(super) media: Option<Media>,
+    pub(super) book: Option<Book>,
+    pub(super) call_id: Option<CallId>,
+    pub(super) plan: Option<Box<CallPlan>>,
+    pub(super) shown: Option<PhoneNumber>,
+    pub(super) ways: Vec<Way>,
+    pub(super) tickets: Vec<Ticket>,
+    /// The leg that is counted on the trunk that it was sent by.
+    out_ticket: Option<Ticket>,
+    max_forwards: u8,
+    draws: Draws,
+    caller: Leg,
+    callee: Option<Leg>,
+    sender: Signals,
+    signals: mpsc::Receiver<(LegId, Signal)>,
+    timers: BTreeMap<Timer, Instant>,
+    /// What happened while a command was done.
+    pending: VecDeque<Event>,
+    arrived_at: Instant,
+}
+
+/// What a new call is known by.
+pub(super) struct Facts {
+    pub(super) x: PhoneNumber,
+    pub(super) caller: Caller,
+    pub(super) inbound: Arc<Known>,
+    pub(super) max_forwards: u8,
+    pub(super) dice: u64,
+    pub(super) ticket: Ticket,
+}
+
+impl Runner {
+    /// Runs a call from its arrival to its end.
+    pub(super) async fn run(shared: Arc<Shared>, arrived: Arrived, facts: Facts) {
+        let mut draws = Draws::from_seed(facts.dice);
+        let arrival = Arrival {
+            sdp: arrived.sdp,
+            abilities: arrived.abilities,
+            codecs: super::codecs(&facts.inbound),
+            answer_refusals: facts.inbound.trunk.answer_refusals,
+            dice: [draws.next_u64(), draws.next_u64()],
+        };
+        let settings = shared.settings.call;
+        let mut runner = Self {
+            shared,
+            x: facts.x,
+            caller_number: facts.caller,
+            inbound: facts.inbound,
+            media: None,
+            book: None,
+            call_id: None,
+            plan: None,
+            shown: None,
+            ways: Vec::new(),
+            tickets: vec![facts.ticket],
+            out_ticket: None,
+            max_forwards: facts.max_forwards,
+            draws,
+            caller: arrived.leg,
+            callee: None,
+            sender: arrived.sender,
+            signals: arrived.signals,
+            timers: BTreeMap::new(),
+            pending: VecDeque::new(),
+            arrived_at: Instant::now(),
+        };
+        let (mut call, commands) = Call::arrived(arrival, settings);
+        runner.obey(commands).await;
+        let mut told_to_stop = false;
+        while !call.is_over() {
+            let event = match runner.pending.pop_front() {
+                Some(event) => event,
+                None => runner.next(&mut told_to_stop).await,
+            };
+            let commands = call.handle(event);
+            runner.obey(commands).await;
+        }
+        runner.finish().await;
+    }
+
+    pub(super) fn dice(&mut self) -> u64 {
+        self.draws.next_u64()
+    }
+
+    /// The next thing that happens.
+    async fn next(&mut self, told_to_stop: &mut bool) -> Event {
+        loop {
+            let timer = self
+                .timers
+                .iter()
+                .min_by_key(|(_, at)| **at)
+                .map(|(timer, at)| (*timer, *at));
+            let far = Instant::now() + Duration::from_secs(3600);
+            let wake = timer.map_or(far, |(_, at)| at);
+            let media = self.media.as_mut().map(|media| &mut media.events);
+            tokio::select! {
+                // In this order, so that what a leg said goes before a clock that runs out.
+                biased;
+                () = self.shared.hang_up.cancelled(), if !*told_to_stop => {
+                    *told_to_stop = true;
+                    return Event::Shutdown;
+                }
+                Some((leg, signal)) = self.signals.recv() => {
+                    if let Some(side) = self.side_of(leg) {
+                        return Event::Signal(side, signal);
+                    }
+                }
+                Some(event) = heard(media) => {
+                    if let Some(event) = self.sound(event) {
+                        return event;
+                    }
+                }
+                () = sleep_until(wake) => {
+                    if let Some((timer, _)) = timer {
+                        self.timers.remove(&timer);
+                        return Event::Timer(timer);
+                    }
+                }
+            }
+        }
+    }
+
+    fn side_of(&self, leg: LegId) -> Option<Side> {
+        if self.caller.id() == leg {
+            Some(Side::Caller)
+        } else {
+            let callee = self.callee.as_ref()?;
+            (callee.id() == leg).then_some(Side::Callee)
+        }
+    }
+
+    fn sound(&mut self, event: MediaEvent) -> Option<Event> {
+        match event {
+            MediaEvent::Digit { side, digit, .. } => {
+                Some(Event::Digit(of_media(side), digit.as_char()))
+            }
+            MediaEvent::PlayEnded { side, id, whole } => {
+                let playing = &mut self.media.as_mut()?.plays[index(of_media(side))];
+                (whole && *playing == Some(id)).then(|| {
+                    *playing = None;
+                    Event::Played(of_media(side))
+                })
+            }
+            MediaEvent::Silent { side, .. } => Some(Event::Silent(of_media(side))),
+            MediaEvent::Learned { .. } => None,
+            MediaEvent::RecordingFinished(files) => {
+                self.recorded(Ok(files));
+                None
+            }
+            MediaEvent::RecordingFailed { why } => {
+                self.recorded(Err(why));
+                None
+            }
+        }
+    }
+
+    fn recorded(&mut self, outcome: Result<media::RecordingFiles, String>) {
+        if let Some(media) = &mut self.media {
+            media.recording = false;
+        }
+        let Some(call) = self.call_id else { return };
+        let app = self.shared.app.clone();
+        super::recordings::hand_over(app, call, outcome);
+    }
+
+    async fn obey(&mut self, commands: Vec<Command>) {
+        for command in commands {
+            match command {
+                Command::Admit { extension } => {
+                    let verdict = self.decide(extension).await;
+                    self.pending.push_back(Event::Admitted(verdict));
+                }
+                Command::Provisional { status, sdp } => {
+                    if status == 180 {
+                        self.note_set_up();
+                    }
+                    self.caller.provisional(status, sdp);
+                }
+                Command::Accept { sdp, extras } => self.caller.accept(sdp, extras),
+                Command::Refuse { status, extras } => self.caller.refuse(status, extras),
+                Command::CallOut { way, sdp, extras } => self.call_out(way, sdp, extras),
+                Command::Cancel => {
+                    if let Some(callee) = &self.callee {
+                        callee.cancel();
+                    }
+                }
+                Command::Bye(side) => {
+                    if let Some(leg) = self.leg(side) {
+                        leg.bye();
+                    }
+                }
+                Command::Reoffer { side, sdp, extras } => {
+                    if let Some(leg) = self.leg(side) {
+                        leg.reoffer(sdp, extras);
+                    }
+                }
+                Command::AnswerOffer {
+                    side,
+                    id,
+                    status,
+                    sdp,
+                    extras,
+                } => {
+                    if let Some(leg) = self.leg(side) {
+                        leg.answer_offer(id, status, sdp, extras);
+                    }
+                }
+                Command::Set(timer, ms) => {
+                    self.timers
+                        .insert(timer, Instant::now() + Duration::from_millis(ms));
+                }
+                Command::Clear(timer) => {
+                    self.timers.remove(&timer);
+                }
+                other => self.obey_sound_or_books(other),
+            }
+        }
+    }
+
+    fn obey_sound_or_books(&mut self, command: Command) {
+        match command {
+            Command::Hear(side, agreed) => self.hear(side, &agreed),
+            Command::Bridge(on) => {
+                if let Some(media) = &self.media {
+                    media.session.bridge(on);
+                }
+            }
+            Command::Play(side, clip) => self.play(side, &clip),
+            Command::Stop(side) => {
+                if let Some(media) = &mut self.media {
+                    media.plays[index(side)] = None;
+                    media.session.stop_playing(to_media(side));
+                }
+            }
+            Command::Record => self.record(),
+            Command::Rang => {
+                if let Some(book) = &self.book {
+                    book.rang();
+                }
+            }
+            Command::Answered => {
+                self.note_set_up();
+                if let Some(book) = &self.book {
+                    book.answered();
+                }
+            }
+            Command::Ended(end) => {
+                self.shared.metrics.ended(end.result);
+                if let Some(book) = &self.book {
+                    book.ended(end);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes how long the caller waited for the first sign of the callee.
+    fn note_set_up(&mut self) {
+        if self.out_ticket.is_some() {
+            self.shared.metrics.set_up(self.arrived_at.elapsed());
+        }
+    }
+
+    fn leg(&self, side: Side) -> Option<&Leg> {
+        match side {
+            Side::Caller => Some(&self.caller),
+            Side::Callee => self.callee.as_ref(),
+        }
+    }
+
+    /// Our address for the caller's sound; opens the ports at the first time of asking.
+    pub(super) fn open_media(&mut self) -> Option<SocketAddr> {
+        if self.media.is_none() {
+            let settings = SessionSettings {
+                silence: self
+                    .shared
+                    .settings
+                    .silence_ms_max
+                    .map(Duration::from_millis),
+            };
+            match self.shared.engine.open(settings) {
+                Ok((session, events)) => {
+                    self.media = Some(Media {
+                        session,
+                        events,
+                        plays: [None; 2],
+                        recording: false,
+                    });
+                }
+                Err(error) => tracing::warn!(%error, "a call gets no ports for its sound"),
+            }
+        }
+        let media = self.media.as_ref()?;
+        Some(media.session.local(media::Side::Caller))
+    }
+
+    fn call_out(&mut self, way: usize, sdp: Vec<u8>, extras: Vec<crate::stack::Extra>) {
+        let (Some(way), Some(plan), Some(shown)) =
+            (self.ways.get(way).cloned(), &self.plan, self.shown)
+        else {
+            return self.unreachable();
+        };
+        let own = self.shared.address_for(way.transport);
+        let Some(own) = own else {
+            tracing::warn!(call = %plan.call, "no listener for the transport of the trunk's peer");
+            return self.unreachable();
+        };
+        let place = super::counts::Place::Trunk(way.known.trunk.name.clone());
+        let Some(ticket) = self.shared.counts.take(place, way.known.trunk.calls_max) else {
+            return self.unreachable();
+        };
+        let written = Shown::write(
+            &way.known.trunk,
+            &way.dialled,
+            shown,
+            &own.to_string(),
+            &way.host,
+        );
+        let headers = written.headers.into_iter();
+        let identity = headers.map(|(name, value)| crate::stack::Extra::new(name, value));
+        let what = CallOut {
+            trunk: way.known.trunk.name.as_str().into(),
+            transport: way.transport,
+            peer: way.address,
+            uri: written.callee_uri.clone(),
+            from: format!("<{}>", written.caller_uri),
+            to: format!("<{}>", written.callee_uri),
+            max_forwards: self.max_forwards,
+            contact_user: user_of(&written.caller_uri),
+            extras: identity.chain(extras).collect(),
+            sdp,
+            credentials: way.known.credentials.clone(),
+        };
+        match self.shared.stack.call_out(what, self.sender.clone()) {
+            Ok(leg) => {
+                tracing::debug!(call = %plan.call, sip_call_id = leg.sip_call_id(), "rings the callee");
+                self.out_ticket = Some(ticket);
+                self.callee = Some(leg);
+            }
+            Err(error) => {
+                tracing::warn!(call = %plan.call, %error, "a call could not be sent");
+                self.unreachable();
+            }
+        }
+    }
+
+    /// Says in the callee's place that nobody can be reached this way.
+    fn unreachable(&mut self) {
+        let signal = Signal::Refused {
+            status: 503,
+            cause: None,
+            unreachable: true,
+            min_se_s: None,
+        };
+        self.pending.push_back(Event::Signal(Side::Callee, signal));
+    }
+
+    fn hear(&mut self, side: Side, agreed: &Agreed) {
+        let Some(media) = &self.media else { return };
+        let trunk = match side {
+            Side::Caller => &self.inbound.trunk,
+            Side::Callee => {
+                let callee = self.callee.as_ref().map(Leg::trunk);
+                let of_callee = self
+                    .ways
+                    .iter()
+                    .map(|way| &way.known.trunk)
+                    .find(|trunk| callee.as_deref() == Some(trunk.name.as_str()));
+                match of_callee {
+                    Some(trunk) => trunk,
+                    None => return,
+                }
+            }
+        };
+        let accept = if trunk.symmetric_rtp {
+            Accept::LearnAddress(sound_networks(trunk))
+        } else {
+            Accept::LearnPort
+        };
+        let (address, direction) = match agreed.remote {
+            Some(address) => (address, to_media_direction(agreed.direction)),
+            // The hold of RFC 2543: there is nowhere to send to.
+            None => (
+                SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0),
+                media::Direction::Inactive,
+            ),
+        };
+        media.session.set_remote(
+            to_media(side),
+            Remote {
+                address,
+                codec: match agreed.codec {
+                    crate::sdp::Codec::Pcma => media::Codec::Pcma,
+                    crate::sdp::Codec::Pcmu => media::Codec::Pcmu,
+                },
+                payload_type: agreed.send_payload_type,
+                event_payload_type: agreed.send_event_type,
+                accept,
+                direction,
+            },
+        );
+    }
+
+    fn play(&mut self, side: Side, clip: &crate::call::Clip) {
+        let found = self.shared.clips.find(clip);
+        let Some(media) = &mut self.media else { return };
+        match found {
+            Some((sound, mode)) => {
+                let id = media.session.play(to_media(side), sound, mode);
+                media.plays[index(side)] = Some(id);
+            }
+            None => {
+                tracing::warn!(call = ?self.call_id, ?clip, "there is no such sound; it is left out");
+                self.pending.push_back(Event::Played(side));
+            }
+        }
+        if matches!(
+            clip,
+            crate::call::Clip::Question(_)
+                | crate::call::Clip::WrongAnswer(_)
+                | crate::call::Clip::AskExtension
+        ) {
+            media.session.listen_for_tones(to_media(side), true);
+        }
+    }
+
+    fn record(&mut self) {
+        let (Some(media), Some(call)) = (&mut self.media, self.call_id) else {
+            return;
+        };
+        match RecordingTarget::new(self.shared.settings.spool.clone(), call.to_string()) {
+            Ok(target) => {
+                media.recording = true;
+                media.session.record(target);
+            }
+            Err(error) => tracing::error!(%call, %error, "the call is not recorded"),
+        }
+    }
+
+    /// Waits for the recording, and lets everything go.
+    async fn finish(mut self) {
+        let Some(media) = &mut self.media else { return };
+        super::metrics::note_traffic(&self.shared.metrics, &media.session.statistics());
+        if !media.recording {
+            return;
+        }
+        media.session.stop_recording();
+        let limit = Instant::now() + Duration::from_millis(RECORDING_MS_MAX);
+        // The places that a call takes are free once it is over.
+        self.tickets.clear();
+        self.out_ticket = None;
+        while self.media.as_ref().is_some_and(|media| media.recording) {
+            let events = self.media.as_mut().map(|media| &mut media.events);
+            match timeout_at(limit, heard(events)).await {
+                Ok(Some(event)) => {
+                    self.sound(event);
+                }
+                Ok(None) | Err(_) => {
+                    self.recorded(Err("the recorder did not finish in time".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+/// The next event of the sound; never, if there is none.
+async fn heard(events: Option<&mut mpsc::Receiver<MediaEvent>>) -> Option<MediaEvent> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+const fn index(side: Side) -> usize {
+    match side {
+        Side::Caller => 0,
+        Side::Callee => 1,
+    }
+}
+
+const fn to_media(side: Side) -> media::Side {
+    match side {
+        Side::Caller => media::Side::Caller,
+        Side::Callee => media::Side::Callee,
+    }
+}
+
+const fn of_media(side: media::Side) -> Side {
+    match side {
+        media::Side::Caller => Side::Caller,
+        media::Side::Callee => Side::Callee,
+    }
+}
+
+const fn to_media_direction(direction: crate::sdp::Direction) -> media::Direction {
+    match (direction.sends(), direction.receives()) {
+        (true, true) => media::Direction::SendReceive,
+        (true, false) => media::Direction::SendOnly,
+        (false, true) => media::Direction::ReceiveOnly,
+        (false, false) => media::Direction::Inactive,
+    }
+}
+
+/// The user part of a URI that we wrote.
+fn user_of(uri: &str) -> String {
+    uri.trim_start_matches("sip:")
+        .split('@')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}

@@ -1,0 +1,281 @@
+//! The platform under test: store, app and voice plane in one process, a clock that only moves when
+//! it is told to, and a carrier on each side.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axbridge_app::{
+    App, AppSettings,
+    bind::{BindRequest, XWish},
+    chance::Chance,
+    clock::Clock,
+    model::{CallFilter, CallRecord, Page},
+    records::CallSettings,
+    trunks::TrunkChange,
+};
+use axbridge_domain::{
+    account::{AccountId, AccountTerms},
+    binding::{Binding, DisplayType, Terms},
+    numbering::Numbering,
+    phone::{PhoneNumber, ServiceNumbers},
+    pool::PoolKind,
+    time::Timestamp,
+};
+use axbridge_store::{Location, StoreOptions, keyring::Keyring};
+use axbridge_voice::{
+    media::EngineSettings,
+    plane::{VoicePlane, VoiceSettings},
+    stack::{Listen, Transport},
+};
+use tempfile::TempDir;
+
+use crate::peer::{Message, Peer};
+
+pub(crate) const A: &str = "13700000001";
+pub(crate) const B: &str = "13800000002";
+pub(crate) const STRANGER: &str = "13700000003";
+pub(crate) const X: &str = "13900000004";
+
+const START_UNIX_S: i64 = 1_748_949_702;
+/// How long the bindings of the tests live.
+const BOUND_S: i64 = 3_600;
+
+pub(crate) fn number(text: &str) -> PhoneNumber {
+    PhoneNumber::parse(text).expect("a number")
+}
+
+pub(crate) struct House {
+    pub(crate) app: Arc<App>,
+    pub(crate) plane: VoicePlane,
+    pub(crate) clock: Clock,
+    account: AccountId,
+    pool: axbridge_domain::pool::PoolNo,
+    _directory: TempDir,
+}
+
+/// What a scenario wants otherwise.
+pub(crate) struct Setup {
+    pub(crate) settings: Box<dyn FnOnce(&mut VoiceSettings)>,
+    pub(crate) terms: AccountTerms,
+    pub(crate) trunk_a: Vec<(&'static str, String)>,
+    pub(crate) trunk_b: Vec<(&'static str, String)>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            settings: Box::new(|_| ()),
+            terms: AccountTerms {
+                may_show_real_numbers: true,
+                ..AccountTerms::default()
+            },
+            trunk_a: Vec::new(),
+            trunk_b: Vec::new(),
+        }
+    }
+}
+
+impl House {
+    pub(crate) async fn start(a: &Peer, b: &Peer, setup: Setup) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let clock = Clock::manual(Timestamp::from_unix_s(START_UNIX_S));
+        let keys = Keyring::generate().expect("new keys");
+        let app = App::open(AppSettings {
+            location: Location::Directory(directory.path().join("data")),
+            keys: Arc::new(Keyring::parse(&keys).expect("the keys just made")),
+            store: StoreOptions::default(),
+            numbering: Numbering::built_in(),
+            service_numbers: ServiceNumbers::from_texts::<&str>([]).expect("none"),
+            default_terms: setup.terms,
+            calls: CallSettings::default(),
+            clock: clock.clone(),
+            chance: Chance::system(),
+        })
+        .await
+        .expect("the store opens");
+        let key = app
+            .first_start()
+            .await
+            .expect("the first start")
+            .expect("a key");
+        let account = key.account;
+        let pool = app
+            .create_pool(account, "calls", PoolKind::Axb, None)
+            .await
+            .expect("a pool")
+            .pool_no;
+        let report = app
+            .import_numbers(pool, &format!("{X},010\n"))
+            .await
+            .expect("an import");
+        assert_eq!(report.added, 1, "{report:?}");
+        for (name, peer, prefix, fields) in [
+            ("carrier-a", a, "137", setup.trunk_a),
+            ("carrier-b", b, "138", setup.trunk_b),
+        ] {
+            let mut all = vec![
+                ("Peers", peer.address.to_string()),
+                ("PrefixRules", prefix.to_owned()),
+                ("KeepAliveSeconds", "0".to_owned()),
+            ];
+            all.extend(fields);
+            let change = TrunkChange {
+                fields: all,
+                ..TrunkChange::default()
+            };
+            app.create_trunk(name, change).await.expect("a trunk");
+        }
+        let media = EngineSettings {
+            bind_address: "127.0.0.1".parse().expect("an address"),
+            public_address: None,
+            ports: 20_000..=40_000,
+            threads: 1,
+        };
+        let listen = Listen {
+            transport: Transport::Udp,
+            address: "127.0.0.1:0".parse().expect("an address"),
+            public: None,
+        };
+        let spool = directory.path().join("spool");
+        let mut settings = VoiceSettings::new(vec![listen], media, spool);
+        settings.recording_notice = false;
+        (setup.settings)(&mut settings);
+        let plane = VoicePlane::start(app.clone(), settings)
+            .await
+            .expect("the plane starts");
+        Self {
+            app,
+            plane,
+            clock,
+            account,
+            pool,
+            _directory: directory,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.plane.addresses()[0].1
+    }
+
+    pub(crate) async fn bind(&self, b: Option<&str>, change: impl FnOnce(&mut Terms)) -> Binding {
+        let mut terms = Terms {
+            a: number(A),
+            b: b.map(number),
+            expires_at: self.clock.now().plus_ms(BOUND_S * 1000),
+            display: DisplayType::BothSeeX,
+            record: false,
+            verify: false,
+            exclusive: false,
+            user_data: None,
+            out_id: None,
+            voice_code: None,
+            order_id: None,
+            industrial_id: None,
+        };
+        change(&mut terms);
+        let request = BindRequest {
+            action: "SelectNumberAndBindAXB",
+            account: self.account,
+            pool: self.pool,
+            x: XWish::Named(number(X)),
+            terms,
+            idempotency_key: None,
+            dry_run: false,
+        };
+        self.app.bind(request).await.expect("a binding").binding
+    }
+
+    /// Every call that has ended, newest first, once there are so many.
+    pub(crate) async fn ended_calls(&self, count: usize) -> Vec<CallRecord> {
+        for _ in 0..500 {
+            let calls = self.calls().await;
+            let ended: Vec<CallRecord> = calls
+                .into_iter()
+                .filter(|call| call.end.is_some())
+                .collect();
+            if ended.len() >= count {
+                return ended;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{count} calls were to end: {:#?}", self.calls().await);
+    }
+
+    pub(crate) async fn calls(&self) -> Vec<CallRecord> {
+        let page = Page {
+            offset: 0,
+            limit: 100,
+        };
+        let found = self.app.list_calls(&CallFilter::default(), page).await;
+        let rows = found.expect("calls").rows.into_iter();
+        rows.map(|view| view.call).collect()
+    }
+
+    /// No call, port or dialog is left, once what is on its way is done.
+    pub(crate) async fn is_empty(&self) {
+        for _ in 0..1_000 {
+            let now = self.plane.statistics();
+            if now.calls == 0 && now.media.port_pairs_in_use == 0 && now.stack.dialogs == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("something is left: {:#?}", self.plane.statistics());
+    }
+
+    /// Nothing of one carrier is in what the other got: number, host, tag, Call-ID, description.
+    pub(crate) fn no_leak(&self, at_a: &[Message], at_b: &[Message]) {
+        for (log, needles) in [
+            (at_a, [B, "127.0.0.3", "tag-b-", "carrier-b", "Bob"]),
+            (at_b, [A, "127.0.0.2", "tag-a-", "carrier-a", "Alice"]),
+        ] {
+            for message in log {
+                for needle in needles.iter().chain(&["Reason"]) {
+                    for form in forms(needle) {
+                        assert!(!message.0.contains(&form), "{needle} is in {}", message.0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A text as it might be hidden: plain, base64 (all three alignments), hex, percent-encoded.
+fn forms(text: &str) -> Vec<String> {
+    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let percent: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let mut forms = vec![
+        text.to_owned(),
+        hex.to_uppercase(),
+        hex,
+        percent.to_uppercase(),
+        percent,
+    ];
+    for pad in 0..3 {
+        let mut bytes = vec![0; pad];
+        bytes.extend(text.bytes());
+        let encoded = base64(&bytes);
+        // Whole groups of four that the text alone decides.
+        let from = if pad == 0 { 0 } else { 4 };
+        let whole = bytes.len() / 3 * 4;
+        if whole >= from + 8 {
+            forms.push(encoded[from..whole].to_owned());
+        }
+    }
+    forms
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits = group
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - group.len()));
+        for index in 0..=group.len() {
+            let at = bits >> (18 - 6 * index) & 63;
+            text.push(char::from(ALPHABET[at as usize]));
+        }
+    }
+    text
+}

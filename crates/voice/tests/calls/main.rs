@@ -1,0 +1,10 @@
+//! Whole calls over loopback: the real plane on a real store, and two carriers that speak SIP byte
+//! by byte and keep every message they get. Every scenario ends with the search for what must not
+//! have crossed from one carrier to the other.
+
+mod house;
+mod line;
+mod peer;
+mod scene;
+
+mod basic;

@@ -1,0 +1,177 @@
+//! A carrier's machine: one address for SIP, one for sound.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{net::UdpSocket, sync::mpsc};
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A message as it came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Message(pub(crate) String);
+
+impl Message {
+    pub(crate) fn start(&self) -> &str {
+        self.0.lines().next().unwrap_or_default()
+    }
+
+    pub(crate) fn status(&self) -> Option<u16> {
+        let rest = self.start().strip_prefix("SIP/2.0 ")?;
+        rest.get(..3)?.parse().ok()
+    }
+
+    pub(crate) fn method(&self) -> &str {
+        match self.status() {
+            Some(_) => "",
+            None => self.start().split(' ').next().unwrap_or_default(),
+        }
+    }
+
+    /// The first field of that name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers(name).into_iter().next()
+    }
+
+    pub(crate) fn headers(&self, name: &str) -> Vec<&str> {
+        let head = self.0.split("\r\n\r\n").next().unwrap_or_default();
+        head.lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(':'))
+            .filter(|(key, _)| key.trim().eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+            .collect()
+    }
+
+    pub(crate) fn body(&self) -> &str {
+        self.0.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+    }
+
+    pub(crate) fn tag(&self, name: &str) -> Option<&str> {
+        let value = self.header(name)?;
+        let (_, rest) = value.split_once(";tag=")?;
+        rest.split(';').next()
+    }
+
+    pub(crate) fn cseq(&self) -> (u32, &str) {
+        let (number, method) = self
+            .header("CSeq")
+            .and_then(|value| value.split_once(' '))
+            .expect("a CSeq");
+        (number.parse().expect("a number"), method)
+    }
+
+    /// The URI of the Contact.
+    pub(crate) fn contact(&self) -> String {
+        let value = self.header("Contact").expect("a Contact");
+        let (_, rest) = value.split_once('<').expect("a bracket");
+        rest.split('>').next().unwrap_or_default().to_owned()
+    }
+
+    /// Where the description says that sound goes.
+    pub(crate) fn media(&self) -> SocketAddr {
+        let line = |prefix: &str| {
+            let found = self.body().lines().find_map(|it| it.strip_prefix(prefix));
+            found.expect("a line of the description").trim().to_owned()
+        };
+        let address: IpAddr = line("c=IN IP4 ").parse().expect("an address");
+        let media = line("m=audio ");
+        let port = media.split(' ').next().expect("a port");
+        SocketAddr::new(address, port.parse().expect("a port"))
+    }
+}
+
+/// A carrier's machine.
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    socket: Arc<UdpSocket>,
+    pub(crate) sound: UdpSocket,
+    messages: mpsc::UnboundedReceiver<(Message, SocketAddr)>,
+    log: Arc<Mutex<Vec<Message>>>,
+    last: Vec<Message>,
+}
+
+impl Peer {
+    pub(crate) async fn at(ip: &str) -> Self {
+        let socket = Arc::new(UdpSocket::bind((ip, 0)).await.expect("a port"));
+        let sound = UdpSocket::bind((ip, 0)).await.expect("a port");
+        let address = socket.local_addr().expect("an address");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (sender, messages) = mpsc::unbounded_channel();
+        let (reader, kept) = (socket.clone(), log.clone());
+        tokio::spawn(async move {
+            let mut buffer = vec![0; 65_535];
+            while let Ok((length, from)) = reader.recv_from(&mut buffer).await {
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                let message = Message(text);
+                kept.lock().expect("the log").push(message.clone());
+                if sender.send((message, from)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            address,
+            socket,
+            sound,
+            messages,
+            log,
+            last: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn send(&self, to: SocketAddr, text: &str) {
+        self.socket
+            .send_to(text.as_bytes(), to)
+            .await
+            .expect("loopback takes it");
+    }
+
+    /// The next message that is no repeat.
+    pub(crate) async fn next(&mut self) -> (Message, SocketAddr) {
+        let found = tokio::time::timeout(PATIENCE, self.next_new()).await;
+        found.unwrap_or_else(|_| {
+            panic!("nothing came to {}; before: {:#?}", self.address, self.last)
+        })
+    }
+
+    async fn next_new(&mut self) -> (Message, SocketAddr) {
+        loop {
+            let next = self.messages.recv().await.expect("the socket lives");
+            if !self.last.contains(&next.0) {
+                self.last.push(next.0.clone());
+                return next;
+            }
+        }
+    }
+
+    /// Whether nothing new comes for a while.
+    pub(crate) async fn hears_nothing_for(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.next_new()).await.is_err()
+    }
+
+    /// Everything that came so far.
+    pub(crate) fn log(&self) -> Vec<Message> {
+        self.log.lock().expect("the log").clone()
+    }
+
+    /// What it says about its sound.
+    pub(crate) fn sdp(&self, direction: &str) -> String {
+        self.sdp_with(direction, "8 0 101")
+    }
+
+    pub(crate) fn sdp_with(&self, direction: &str, formats: &str) -> String {
+        let sound = self.sound.local_addr().expect("an address");
+        format!(
+            "v=0\r\no=carrier 77 77 IN IP4 {ip}\r\ns=carrier's own\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP {formats}\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+             a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na={direction}\r\n",
+            ip = sound.ip(),
+            port = sound.port(),
+        )
+    }
+}
