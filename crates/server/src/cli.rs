@@ -92,6 +92,9 @@ pub(crate) enum Command {
     /// Privacy numbers
     #[command(subcommand)]
     Number(Number),
+    /// Call records: what calls left
+    #[command(subcommand)]
+    Cdr(Cdr),
     /// Call any action of the API, signed
     #[command(disable_help_flag = true)]
     Call(Call),
@@ -313,6 +316,70 @@ pub(crate) struct Import {
     /// The CSV file; - reads standard input
     #[arg(value_name = "FILE.csv")]
     pub(crate) file: PathBuf,
+}
+
+/// `cdr`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cdr {
+    /// List calls, newest first
+    List {
+        #[command(flatten)]
+        filter: CallFilter,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show the records of calls that are over
+    Show {
+        /// Their ids
+        #[arg(required = true, value_name = "CALL_ID")]
+        calls: Vec<String>,
+    },
+    /// Print the records of all calls that fit, as CSV or one JSON object a line
+    Export {
+        #[command(flatten)]
+        filter: CallFilter,
+        /// How to write them
+        #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
+        format: ExportFormat,
+    },
+}
+
+/// Which calls.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CallFilter {
+    /// Only this account's [default: all that the key may see]
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
+    /// Only by this binding
+    #[arg(long, value_name = "SUB_ID")]
+    pub(crate) sub_id: Option<String>,
+    /// Only to this X
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) x: Option<String>,
+    /// Only with this real number as caller, callee, A or B
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) number: Option<String>,
+    /// Only those that arrived at this moment or later
+    #[arg(long, value_name = "UNIX_SECONDS")]
+    pub(crate) from: Option<i64>,
+    /// Only those that arrived before this moment
+    #[arg(long, value_name = "UNIX_SECONDS")]
+    pub(crate) to: Option<i64>,
+    /// Only those that came out so (CallResult)
+    #[arg(long, value_name = "CODE")]
+    pub(crate) result: Option<i64>,
+    /// Only those that this node carried
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+}
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A line of names, then a line a call
+    Csv,
+    /// One JSON object a line
+    Jsonl,
 }
 
 /// `call`.

@@ -426,3 +426,36 @@ async fn ended_calls_are_counted_by_how_they_came_out() {
     }
     assert!(!metrics.contains("busy"), "{metrics}");
 }
+
+#[tokio::test]
+async fn calls_and_bindings_go_when_retention_is_over() {
+    const DAY_S: i64 = 24 * 3600;
+    let test = TestApp::start().await;
+    let client = test.application().await;
+    let pool = test.pool(&[(X, "010")]).await;
+    let old = test.bind(&client, &pool, A, Some(B)).await;
+    let (call, _) = talk(&test, X, A).await;
+    test.move_clock_s(100 * DAY_S);
+    let young = test.bind(&client, &pool, A, Some(C)).await;
+    let (later, _) = talk(&test, X, C).await;
+    test.move_clock_s(70 * DAY_S);
+    test.app.sweep().await.expect("the store works");
+    let listed = client.ok("QuerySubscriptionForList", json!({})).await;
+    assert_eq!(listed["Total"], 2);
+    assert_eq!(client.ok("ListCalls", json!({})).await["Total"], 2);
+
+    test.move_clock_s(20 * DAY_S);
+    test.app.sweep().await.expect("the store works");
+    let listed = client.ok("QuerySubscriptionForList", json!({})).await;
+    assert_eq!(listed["Total"], 1);
+    assert_eq!(listed["Records"][0]["SubId"], young["SubId"]);
+    let gone = json!({"NumberPoolNo": pool, "SubId": old["SubId"]});
+    let answer = client.call("QuerySubscription", gone).await;
+    answer.expect_error("SubscriptionEmpty", "");
+    let asked = json!({"CallIdList": [call.to_string(), later.to_string()]});
+    let records = client.ok("QueryCallRecordMsg", asked).await;
+    assert_eq!(records.as_array().map(Vec::len), Some(1));
+    assert_eq!(records[0]["CallId"], later.to_string());
+    let by_number = client.ok("ListCalls", json!({"Number": A})).await;
+    assert_eq!(by_number["Total"], 1);
+}

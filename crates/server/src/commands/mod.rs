@@ -2,6 +2,7 @@
 
 mod bench;
 mod call;
+mod cdr;
 mod completions;
 mod demo;
 mod doctor;
@@ -37,6 +38,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(serve) => serve::run(&global, serve).await?,
         Command::Key(key) => key::run(&client(&global)?, output, key).await?,
         Command::Pool(pool) => pool::run(&client(&global)?, output, pool).await?,
+        Command::Cdr(cdr) => cdr::run(&client(&global)?, output, cdr).await?,
         Command::Number(number) => return number::run(&client(&global)?, output, number).await,
         Command::Call(call) => return call::run(global, call).await,
         Command::Resolve(asked) => resolve::resolve(&client(&global)?, output, asked).await?,

@@ -12,6 +12,7 @@ mod log;
 mod numbering;
 mod operator;
 mod page;
+mod retention;
 mod store;
 mod sweep;
 
@@ -25,6 +26,7 @@ pub(crate) use log::{Log, LogFormat};
 pub(crate) use numbering::Numbering;
 pub(crate) use operator::Operator;
 pub(crate) use page::settings_page;
+pub(crate) use retention::{Node, Retention};
 pub(crate) use store::Store;
 pub(crate) use sweep::Sweep;
 
@@ -49,6 +51,10 @@ pub(crate) struct Settings {
     pub(crate) accounts: Accounts,
     /// Housekeeping.
     pub(crate) sweep: Sweep,
+    /// How long what is over is kept.
+    pub(crate) retention: Retention,
+    /// This node among others.
+    pub(crate) node: Node,
     /// Logs.
     pub(crate) log: Log,
 }
@@ -59,6 +65,8 @@ impl Settings {
         self.http.check()?;
         self.store.check()?;
         self.api.check()?;
+        self.retention.check()?;
+        self.node.check()?;
         self.sweep.check()
     }
 }

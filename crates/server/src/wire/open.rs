@@ -7,7 +7,6 @@ use std::sync::Arc;
 use axbridge_app::chance::Chance;
 use axbridge_app::clock::Clock;
 use axbridge_app::model::{AccessKey, Role};
-use axbridge_app::records::CallSettings;
 use axbridge_app::{App, AppError, AppSettings};
 use axbridge_domain::numbering::Numbering;
 use axbridge_domain::phone::ServiceNumbers;
@@ -75,7 +74,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Arc<App>, Failure> {
         numbering: numbering_of(&settings.numbering)?,
         service_numbers: services_of(&settings.numbering)?,
         default_terms: settings.accounts.terms(),
-        calls: CallSettings::default(),
+        calls: settings.retention.of_calls(&settings.node),
         clock: Clock::system(),
         chance: Chance::system(),
     };

@@ -266,3 +266,25 @@ fn help_shows_every_command_and_version_its_version() {
     );
     assert_eq!(json!(run(["weather"]).code), json!(2));
 }
+
+#[test]
+fn calls_are_listed_shown_and_exported() {
+    let server = Server::start();
+    let listed = server.json(["cdr", "list", "--result", "13"]);
+    assert_eq!(
+        (&listed["Total"], &listed["Limit"]),
+        (&json!(0), &json!(20))
+    );
+    let unknown = server.cli(["cdr", "show", "S0010_0000000000000001"]);
+    assert_eq!(unknown.code, Some(1), "{unknown:?}");
+    let exported = server.cli(["cdr", "export", "--from", "1764547200"]);
+    assert_eq!(exported.code, Some(0), "{exported:?}");
+    assert!(
+        exported.out.starts_with("CallId,AccountId,"),
+        "{}",
+        exported.out
+    );
+    assert_eq!(exported.out.lines().count(), 1);
+    let lines = server.cli(["cdr", "export", "--format", "jsonl"]);
+    assert_eq!((lines.code, lines.out.trim()), (Some(0), ""), "{lines:?}");
+}

@@ -328,7 +328,8 @@ fn add_party(
     ));
 }
 
-async fn all_accounts(core: &Core) -> Result<Vec<i64>, Fault> {
+/// All accounts.
+pub(super) async fn all_accounts(core: &Core) -> Result<Vec<i64>, Fault> {
     let client = core.client().await?;
     let rows = client
         .query("SELECT account FROM account ORDER BY account", &[])

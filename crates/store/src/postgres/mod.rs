@@ -52,6 +52,7 @@ mod numbers;
 mod pairs;
 mod pools;
 mod prompts;
+mod purge;
 mod receivers;
 mod recordings;
 mod risk;

@@ -30,6 +30,7 @@ mod numbers;
 mod open;
 mod pools;
 mod prompts;
+mod purge;
 mod query;
 mod reader;
 mod rebuild;

@@ -1,4 +1,5 @@
-//! Calls: written down while they last, read and listed afterwards, destroyed in the end.
+//! Calls: written down while they last, read and listed afterwards, destroyed in the end. And the
+//! end of bindings.
 
 use axbridge_domain::{account::AccountId, call::CallId, time::Timestamp};
 
@@ -108,5 +109,19 @@ impl Store {
     /// [`StoreError`].
     pub async fn purge_calls(&self, before: Timestamp) -> Result<Purged, StoreError> {
         dispatch!(self, purge_calls(before))
+    }
+
+    /// Drops some of the bindings that ended before `before`, but none that still steers the choice
+    /// of numbers or answers a retry at `now`. A bounded piece of work: ask again while there is
+    /// `more`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn purge_bindings(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<Purged, StoreError> {
+        dispatch!(self, purge_bindings(before, now))
     }
 }

@@ -30,6 +30,7 @@ mod quarantine;
 mod quotas;
 mod recordings;
 mod reopen;
+mod retention;
 mod risk;
 mod routing;
 mod trunks;
