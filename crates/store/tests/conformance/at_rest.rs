@@ -2,14 +2,22 @@
 
 use std::path::Path;
 
-use axbridge_domain::{account::AccountId, phone::PhoneNumber, trunk::Trunk};
+use axbridge_domain::{
+    account::AccountId,
+    call::{CallResult, ReleasedBy},
+    phone::PhoneNumber,
+    trunk::Trunk,
+};
 use axbridge_store::{
     Location,
     keyring::Secret,
     model::{AccessKey, BindingChange, Role, TrunkRecord, UpgradeCommand},
 };
 
-use crate::world::{SECOND, World, a, at, b, connect, key, named_by, x};
+use crate::{
+    calls::{by, ended_by},
+    world::{SECOND, World, a, at, b, connect, key, named_by, x},
+};
 
 scenarios!(no_real_number_and_no_secret_lies_in_clear);
 
@@ -54,6 +62,9 @@ async fn fill(world: &World) {
         world.update(&axb, change, at(1)).await.expect("free");
     }
     assert_eq!(world.unbind(&axb, at(2)).await, Ok(()));
+    let call = world.begin(&by(&axb, a(1), 1), at(2)).await;
+    let end = ended_by(ReleasedBy::Caller, CallResult::Connected);
+    assert!(world.ends_now(call, end, at(3)).await);
     let mut short = world.named(x(2), a(4), b(4));
     short.terms.expires_at = at(3);
     world.bound(short, at(2)).await;
