@@ -10,6 +10,7 @@
 //! | [`bind`], [`bindings`] | make, change, end and find bindings |
 //! | [`pools`], [`numbers`] | number pools and the numbers in them |
 //! | [`accounts`] | accounts and access keys |
+//! | [`call_prompts`] | the prompts that calls play |
 //! | [`calls`] | who would ring, and why a selection comes out as it does |
 //! | [`records`] | what a call leaves, as clients are told of it |
 //! | [`risk`] | blacklists, frequency windows, what they forbid |
@@ -22,6 +23,7 @@ pub mod accounts;
 pub mod app;
 pub mod bind;
 pub mod bindings;
+pub mod call_prompts;
 pub mod calls;
 pub mod chance;
 pub mod clock;

@@ -19,6 +19,10 @@ use prometheus_client::{
 
 use crate::{App, AppError};
 
+mod sources;
+
+pub use sources::{Reading, Sample, Source, Values};
+
 /// Upper bounds of the latency histogram's buckets, in seconds.
 const LATENCY_BOUNDS_S: [f64; 14] = [
     0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
@@ -58,6 +62,7 @@ pub struct Metrics {
     city_unknown: Counter,
     calls: Family<ResultLabels, Counter>,
     live: Gauge,
+    sources: sources::Sources,
 }
 
 impl fmt::Debug for Metrics {
@@ -86,6 +91,7 @@ impl Metrics {
             city_unknown: Counter::default(),
             calls: Family::default(),
             live: Gauge::default(),
+            sources: sources::Sources::default(),
             registry: Registry::default(),
         };
         registry.register(
@@ -151,6 +157,11 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
+    /// Reads this part's counts too, from now on.
+    pub fn add_source(&self, source: std::sync::Arc<dyn Source>) {
+        self.sources.add(source);
+    }
+
     /// Notes why a use case was refused.
     pub fn refused(&self, error: &AppError) {
         self.refusals
@@ -207,6 +218,7 @@ impl App {
         encode(&mut text, &self.metrics.registry).map_err(fault)?;
         text.truncate(text.trim_end_matches("# EOF\n").len());
         encode(&mut text, &store).map_err(fault)?;
+        self.metrics.sources.encode(&mut text).map_err(fault)?;
         Ok(text)
     }
 }

@@ -1,5 +1,7 @@
 //! Who rings: the app's decision, and what of the node's own stands against it.
 
+use std::sync::Arc;
+
 use axbridge_app::calls::{Admission, Announcement, Arrival, CallPlan};
 use axbridge_domain::{
     call::{CallResult, shown_to_callee},
@@ -12,6 +14,7 @@ use super::{
     voice_code::VoiceCodes,
 };
 use crate::{
+    audio::{Clip, Codec},
     call::{Plan, Question, Verdict},
     media::Side,
 };
@@ -53,6 +56,7 @@ impl Runner {
 
     fn begin_book(&mut self, call: Option<axbridge_domain::call::CallId>) {
         if let Some(call) = call {
+            tracing::debug!(%call, sip_call_id = self.caller.sip_call_id(), "a call arrived");
             self.call_id = Some(call);
             self.book = Some(Book::open(self.shared.app.clone(), call));
         }
@@ -88,10 +92,13 @@ impl Runner {
             return refuse(CallResult::PlatformError, None);
         }
         let asked = digits(self.dice());
+        let codes = VoiceCodes::read(plan.binding.terms.voice_code.as_deref(), is_axb(&plan));
+        let voice_code = codes.caller.clone().unwrap_or_default();
+        let caller_prompt = self.load_prompt(&plan, codes.caller).await;
+        let callee_prompt = self.load_prompt(&plan, codes.callee).await;
         let Some(media) = &self.media else {
             return refuse(CallResult::PlatformError, None);
         };
-        let codes = VoiceCodes::read(plan.binding.terms.voice_code.as_deref(), is_axb(&plan));
         let asks = plan.binding.terms.verify;
         let settings = &self.shared.settings;
         let longest = i64::try_from(settings.talk_ms_max).unwrap_or(i64::MAX);
@@ -100,12 +107,12 @@ impl Runner {
             caller_media: media.session.local(Side::Caller),
             callee_media: media.session.local(Side::Callee),
             ways: ways.iter().map(|way| super::codecs(&way.known)).collect(),
-            question: asks.then(|| Question {
-                voice_code: codes.caller.clone().unwrap_or_default(),
+            question: asks.then_some(Question {
+                voice_code,
                 digits: asked,
             }),
-            caller_prompt: codes.caller,
-            callee_prompt: codes.callee,
+            caller_prompt,
+            callee_prompt,
             record: plan.record,
             notice: settings.recording_notice,
             talk_ms_max: u64::try_from(talk).ok(),
@@ -114,6 +121,28 @@ impl Runner {
         self.ways = ways;
         self.plan = Some(plan);
         Verdict::Connect(Box::new(ready))
+    }
+
+    /// Reads a prompt that the call may play. One that is not there is left out: a missing greeting
+    /// is no reason not to connect.
+    async fn load_prompt(&mut self, plan: &CallPlan, code: Option<String>) -> Option<String> {
+        let code = code?;
+        match self.shared.app.prompt_sound(plan.account, &code).await {
+            Ok(Some(sound)) => {
+                let samples = sound.iter().map(|byte| Codec::Pcma.decode(*byte));
+                let clip = Clip::from_samples(samples.collect());
+                self.prompts.push((code.clone(), Arc::new(clip)));
+                Some(code)
+            }
+            Ok(None) => {
+                tracing::warn!(call = %plan.call, "the binding's prompt is not there");
+                None
+            }
+            Err(error) => {
+                tracing::warn!(call = %plan.call, %error, "a prompt could not be read");
+                None
+            }
+        }
     }
 
     /// Counts the call where it must fit; why it does not.

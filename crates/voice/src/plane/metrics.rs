@@ -22,8 +22,6 @@ pub(super) struct Metrics {
     ended: Vec<AtomicU64>,
     set_up: [AtomicU64; SET_UP_BOUNDS_MS.len() + 1],
     set_up_ms: AtomicU64,
-    lost: AtomicU64,
-    packets: AtomicU64,
     jitter_us: AtomicU64,
     sides: AtomicU64,
 }
@@ -36,8 +34,6 @@ impl Metrics {
             ended: CallResult::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
             set_up: [const { AtomicU64::new(0) }; SET_UP_BOUNDS_MS.len() + 1],
             set_up_ms: AtomicU64::new(0),
-            lost: AtomicU64::new(0),
-            packets: AtomicU64::new(0),
             jitter_us: AtomicU64::new(0),
             sides: AtomicU64::new(0),
         }
@@ -83,8 +79,6 @@ pub(super) fn note_traffic(metrics: &Metrics, traffic: &Statistics) {
         if side.packets_in == 0 {
             continue;
         }
-        metrics.packets.fetch_add(side.packets_in, Relaxed);
-        metrics.lost.fetch_add(side.lost, Relaxed);
         metrics
             .jitter_us
             .fetch_add((side.jitter_ms * 1_000.0) as u64, Relaxed);

@@ -7,9 +7,11 @@ mod clips;
 mod counts;
 mod decide;
 mod metrics;
+mod readings;
 mod recordings;
 mod runner;
 mod settings;
+mod sound;
 mod trunks;
 mod voice_code;
 
@@ -193,6 +195,8 @@ impl VoicePlane {
         });
         tokio::spawn(trunks.keep(stack, shared.stop.clone()));
         tokio::spawn(take_calls(shared.clone(), arrivals));
+        let readings = readings::Readings::of(&shared);
+        shared.app.metrics().add_source(readings);
         Ok(Self { shared })
     }
 
@@ -205,22 +209,7 @@ impl VoicePlane {
     /// What it is doing and has done.
     #[must_use]
     pub fn statistics(&self) -> VoiceStatistics {
-        let shared = &self.shared;
-        let (set_up, set_up_ms) = shared.metrics.set_up_times();
-        VoiceStatistics {
-            calls: shared.counts.calls(),
-            arrived: shared.metrics.arrived.load(Relaxed),
-            turned_away: shared.metrics.turned_away.load(Relaxed),
-            ended: shared.metrics.by_result(),
-            by_trunk: shared.counts.by_trunk(),
-            peers: shared.trunks.peers(),
-            set_up,
-            set_up_ms,
-            jitter_ms: shared.metrics.mean_jitter_ms(),
-            turned_by_guard: shared.guard.counters().all().collect(),
-            stack: shared.stack.holds(),
-            media: shared.engine.statistics(),
-        }
+        statistics(&self.shared)
     }
 
     /// Takes no new calls (503), waits up to `limit` for those that talk, then hangs up the rest.
@@ -261,6 +250,24 @@ impl Drop for VoicePlane {
         self.shared.stop.cancel();
         self.shared.hang_up.cancel();
         self.shared.stack.stop();
+    }
+}
+
+fn statistics(shared: &Shared) -> VoiceStatistics {
+    let (set_up, set_up_ms) = shared.metrics.set_up_times();
+    VoiceStatistics {
+        calls: shared.counts.calls(),
+        arrived: shared.metrics.arrived.load(Relaxed),
+        turned_away: shared.metrics.turned_away.load(Relaxed),
+        ended: shared.metrics.by_result(),
+        by_trunk: shared.counts.by_trunk(),
+        peers: shared.trunks.peers(),
+        set_up,
+        set_up_ms,
+        jitter_ms: shared.metrics.mean_jitter_ms(),
+        turned_by_guard: shared.guard.counters().all().collect(),
+        stack: shared.stack.holds(),
+        media: shared.engine.statistics(),
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
 
-use axbridge_app::calls::CallPlan;
-use axbridge_domain::{call::CallId, draws::Draws, phone::PhoneNumber};
+use axbridge_app::calls::{CallEnd, CallPlan};
+use axbridge_domain::{
+    call::{CallId, CallResult, ReleasedBy},
+    draws::Draws,
+    phone::PhoneNumber,
+};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until, timeout_at},
@@ -18,27 +21,19 @@ use super::{
     Shared,
     books::Book,
     counts::Ticket,
-    trunks::{Known, Way, sound_networks},
+    sound::{Media, index, of_media, to_media},
+    trunks::{Known, Way},
 };
 use crate::{
+    audio::Clip as Sound,
     call::{Arrival, Call, Command, Event, Side, Timer},
     identity::{Caller, Shown},
-    media::{self, Accept, MediaEvent, PlayId, RecordingTarget, Remote, Session, SessionSettings},
-    sdp::Agreed,
+    media::{self, MediaEvent},
     stack::{Arrived, CallOut, Leg, LegId, Signal, Signals},
 };
 
 /// How long a recording may take to be finished after the call, in milliseconds.
 const RECORDING_MS_MAX: u64 = 30_000;
-
-/// A call's sound.
-pub(super) struct Media {
-    pub(super) session: Session,
-    events: mpsc::Receiver<MediaEvent>,
-    /// What plays to the caller and to the callee.
-    plays: [Option<PlayId>; 2],
-    recording: bool,
-}
 
 /// One call's task.
 pub(super) struct Runner {
@@ -53,18 +48,23 @@ pub(super) struct Runner {
     pub(super) shown: Option<PhoneNumber>,
     pub(super) ways: Vec<Way>,
     pub(super) tickets: Vec<Ticket>,
+    /// The account's prompts that this call may play, by code.
+    pub(super) prompts: Vec<(String, Arc<Sound>)>,
+    /// Whether the end is in the book.
+    told: bool,
     /// The leg that is counted on the trunk that it was sent by.
     out_ticket: Option<Ticket>,
     max_forwards: u8,
     draws: Draws,
-    caller: Leg,
-    callee: Option<Leg>,
+    pub(super) caller: Leg,
+    pub(super) callee: Option<Leg>,
     sender: Signals,
     signals: mpsc::Receiver<(LegId, Signal)>,
     timers: BTreeMap<Timer, Instant>,
     /// What happened while a command was done.
-    pending: VecDeque<Event>,
-    arrived_at: Instant,
+    pub(super) pending: VecDeque<Event>,
+    /// Until the first sign of the callee.
+    arrived_at: Option<Instant>,
 }
 
 /// What a new call is known by.
@@ -101,6 +101,8 @@ impl Runner {
             shown: None,
             ways: Vec::new(),
             tickets: vec![facts.ticket],
+            prompts: Vec::new(),
+            told: false,
             out_ticket: None,
             max_forwards: facts.max_forwards,
             draws,
@@ -110,7 +112,7 @@ impl Runner {
             signals: arrived.signals,
             timers: BTreeMap::new(),
             pending: VecDeque::new(),
-            arrived_at: Instant::now(),
+            arrived_at: Some(Instant::now()),
         };
         let (mut call, commands) = Call::arrived(arrival, settings);
         runner.obey(commands).await;
@@ -293,6 +295,7 @@ impl Runner {
                 }
             }
             Command::Ended(end) => {
+                self.told = true;
                 self.shared.metrics.ended(end.result);
                 if let Some(book) = &self.book {
                     book.ended(end);
@@ -304,8 +307,10 @@ impl Runner {
 
     /// Notes how long the caller waited for the first sign of the callee.
     fn note_set_up(&mut self) {
-        if self.out_ticket.is_some() {
-            self.shared.metrics.set_up(self.arrived_at.elapsed());
+        if self.out_ticket.is_some()
+            && let Some(arrived_at) = self.arrived_at.take()
+        {
+            self.shared.metrics.set_up(arrived_at.elapsed());
         }
     }
 
@@ -314,32 +319,6 @@ impl Runner {
             Side::Caller => Some(&self.caller),
             Side::Callee => self.callee.as_ref(),
         }
-    }
-
-    /// Our address for the caller's sound; opens the ports at the first time of asking.
-    pub(super) fn open_media(&mut self) -> Option<SocketAddr> {
-        if self.media.is_none() {
-            let settings = SessionSettings {
-                silence: self
-                    .shared
-                    .settings
-                    .silence_ms_max
-                    .map(Duration::from_millis),
-            };
-            match self.shared.engine.open(settings) {
-                Ok((session, events)) => {
-                    self.media = Some(Media {
-                        session,
-                        events,
-                        plays: [None; 2],
-                        recording: false,
-                    });
-                }
-                Err(error) => tracing::warn!(%error, "a call gets no ports for its sound"),
-            }
-        }
-        let media = self.media.as_ref()?;
-        Some(media.session.local(media::Side::Caller))
     }
 
     fn call_out(&mut self, way: usize, sdp: Vec<u8>, extras: Vec<crate::stack::Extra>) {
@@ -353,6 +332,8 @@ impl Runner {
             tracing::warn!(call = %plan.call, "no listener for the transport of the trunk's peer");
             return self.unreachable();
         };
+        // The attempt before this one counts no longer.
+        self.out_ticket = None;
         let place = super::counts::Place::Trunk(way.known.trunk.name.clone());
         let Some(ticket) = self.shared.counts.take(place, way.known.trunk.calls_max) else {
             return self.unreachable();
@@ -403,88 +384,6 @@ impl Runner {
         self.pending.push_back(Event::Signal(Side::Callee, signal));
     }
 
-    fn hear(&mut self, side: Side, agreed: &Agreed) {
-        let Some(media) = &self.media else { return };
-        let trunk = match side {
-            Side::Caller => &self.inbound.trunk,
-            Side::Callee => {
-                let callee = self.callee.as_ref().map(Leg::trunk);
-                let of_callee = self
-                    .ways
-                    .iter()
-                    .map(|way| &way.known.trunk)
-                    .find(|trunk| callee.as_deref() == Some(trunk.name.as_str()));
-                match of_callee {
-                    Some(trunk) => trunk,
-                    None => return,
-                }
-            }
-        };
-        let accept = if trunk.symmetric_rtp {
-            Accept::LearnAddress(sound_networks(trunk))
-        } else {
-            Accept::LearnPort
-        };
-        let (address, direction) = match agreed.remote {
-            Some(address) => (address, to_media_direction(agreed.direction)),
-            // The hold of RFC 2543: there is nowhere to send to.
-            None => (
-                SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0),
-                media::Direction::Inactive,
-            ),
-        };
-        media.session.set_remote(
-            to_media(side),
-            Remote {
-                address,
-                codec: match agreed.codec {
-                    crate::sdp::Codec::Pcma => media::Codec::Pcma,
-                    crate::sdp::Codec::Pcmu => media::Codec::Pcmu,
-                },
-                payload_type: agreed.send_payload_type,
-                event_payload_type: agreed.send_event_type,
-                accept,
-                direction,
-            },
-        );
-    }
-
-    fn play(&mut self, side: Side, clip: &crate::call::Clip) {
-        let found = self.shared.clips.find(clip);
-        let Some(media) = &mut self.media else { return };
-        match found {
-            Some((sound, mode)) => {
-                let id = media.session.play(to_media(side), sound, mode);
-                media.plays[index(side)] = Some(id);
-            }
-            None => {
-                tracing::warn!(call = ?self.call_id, ?clip, "there is no such sound; it is left out");
-                self.pending.push_back(Event::Played(side));
-            }
-        }
-        if matches!(
-            clip,
-            crate::call::Clip::Question(_)
-                | crate::call::Clip::WrongAnswer(_)
-                | crate::call::Clip::AskExtension
-        ) {
-            media.session.listen_for_tones(to_media(side), true);
-        }
-    }
-
-    fn record(&mut self) {
-        let (Some(media), Some(call)) = (&mut self.media, self.call_id) else {
-            return;
-        };
-        match RecordingTarget::new(self.shared.settings.spool.clone(), call.to_string()) {
-            Ok(target) => {
-                media.recording = true;
-                media.session.record(target);
-            }
-            Err(error) => tracing::error!(%call, %error, "the call is not recorded"),
-        }
-    }
-
     /// Waits for the recording, and lets everything go.
     async fn finish(mut self) {
         let Some(media) = &mut self.media else { return };
@@ -511,41 +410,33 @@ impl Runner {
     }
 }
 
+impl Drop for Runner {
+    /// The last resort, should a call's task be cut off: no leg is left up, no call without an end.
+    /// After an orderly end there is nothing left to do.
+    fn drop(&mut self) {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        self.caller.refuse(500, Vec::new());
+        self.caller.bye();
+        if let Some(callee) = &self.callee {
+            callee.cancel();
+        }
+        if let Some(book) = self.book.as_ref().filter(|_| !self.told) {
+            book.ended(CallEnd {
+                result: CallResult::PlatformError,
+                released_by: ReleasedBy::Platform,
+                verification: None,
+            });
+        }
+    }
+}
+
 /// The next event of the sound; never, if there is none.
 async fn heard(events: Option<&mut mpsc::Receiver<MediaEvent>>) -> Option<MediaEvent> {
     match events {
         Some(events) => events.recv().await,
         None => std::future::pending().await,
-    }
-}
-
-const fn index(side: Side) -> usize {
-    match side {
-        Side::Caller => 0,
-        Side::Callee => 1,
-    }
-}
-
-const fn to_media(side: Side) -> media::Side {
-    match side {
-        Side::Caller => media::Side::Caller,
-        Side::Callee => media::Side::Callee,
-    }
-}
-
-const fn of_media(side: media::Side) -> Side {
-    match side {
-        media::Side::Caller => Side::Caller,
-        media::Side::Callee => Side::Callee,
-    }
-}
-
-const fn to_media_direction(direction: crate::sdp::Direction) -> media::Direction {
-    match (direction.sends(), direction.receives()) {
-        (true, true) => media::Direction::SendReceive,
-        (true, false) => media::Direction::SendOnly,
-        (false, true) => media::Direction::ReceiveOnly,
-        (false, false) => media::Direction::Inactive,
     }
 }
 

@@ -6,7 +6,7 @@ use axbridge_domain::{
 };
 
 use crate::{
-    house::{A, B, House, STRANGER, X},
+    house::{A, B, House, STRANGER, Setup, X},
     line::Line,
     peer::Peer,
     scene::{calling, came_out, carriers, quick, ringing, talking, to_x},
@@ -259,4 +259,37 @@ async fn a_stranger_to_all_trunks_hears_nothing() {
     foreign.send(&options).await;
     foreign.hears_nothing().await;
     assert_eq!(house.calls().await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_carriers_may_speak_over_connections() {
+    let b = Peer::by_tcp("127.0.0.3", None).await;
+    let a = Peer::at("127.0.0.2").await;
+    let setup = Setup {
+        trunk_b: vec![("Peers", format!("{};transport=tcp", b.address))],
+        ..quick()
+    };
+    let house = House::start(&a, &b, setup).await;
+    house.bind(Some(B), |_| ()).await;
+    let a = Peer::by_tcp("127.0.0.2", Some(house.tcp_address())).await;
+    let invite = to_x(&a, A);
+    let mut a = Line::call(a, house.tcp_address(), invite).await;
+    let mut b = Line::ring(b, house.tcp_address()).await;
+    b.answer("180 Ringing", None).await;
+    a.status(180).await;
+    let sdp = b.peer.sdp("sendrecv");
+    b.answer("200 OK", Some(&sdp)).await;
+    b.wants("ACK").await;
+    a.status(200).await;
+    a.ack(None).await;
+    b.bye().await;
+    a.is_hung_up().await;
+    came_out(
+        &house,
+        &a,
+        &b.peer,
+        CallResult::Connected,
+        ReleasedBy::Callee,
+    )
+    .await;
 }

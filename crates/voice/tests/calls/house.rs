@@ -20,8 +20,13 @@ use axbridge_domain::{
     pool::PoolKind,
     time::Timestamp,
 };
-use axbridge_store::{Location, StoreOptions, keyring::Keyring};
+use axbridge_store::{
+    Location, StoreOptions,
+    keyring::{Keyring, Secret},
+    model::Prompt,
+};
 use axbridge_voice::{
+    audio::Codec,
     media::EngineSettings,
     plane::{VoicePlane, VoiceSettings},
     stack::{Listen, Transport},
@@ -58,6 +63,7 @@ pub(crate) struct Setup {
     pub(crate) terms: AccountTerms,
     pub(crate) trunk_a: Vec<(&'static str, String)>,
     pub(crate) trunk_b: Vec<(&'static str, String)>,
+    pub(crate) password_b: Option<String>,
 }
 
 impl Default for Setup {
@@ -70,6 +76,7 @@ impl Default for Setup {
             },
             trunk_a: Vec::new(),
             trunk_b: Vec::new(),
+            password_b: None,
         }
     }
 }
@@ -108,9 +115,9 @@ impl House {
             .await
             .expect("an import");
         assert_eq!(report.added, 1, "{report:?}");
-        for (name, peer, prefix, fields) in [
-            ("carrier-a", a, "137", setup.trunk_a),
-            ("carrier-b", b, "138", setup.trunk_b),
+        for (name, peer, prefix, (fields, password)) in [
+            ("carrier-a", a, "137", (setup.trunk_a, None)),
+            ("carrier-b", b, "138", (setup.trunk_b, setup.password_b)),
         ] {
             let mut all = vec![
                 ("Peers", peer.address.to_string()),
@@ -120,6 +127,7 @@ impl House {
             all.extend(fields);
             let change = TrunkChange {
                 fields: all,
+                outbound_password: password.map(Secret::new),
                 ..TrunkChange::default()
             };
             app.create_trunk(name, change).await.expect("a trunk");
@@ -130,13 +138,13 @@ impl House {
             ports: 20_000..=40_000,
             threads: 1,
         };
-        let listen = Listen {
-            transport: Transport::Udp,
+        let listen = [Transport::Udp, Transport::Tcp].map(|transport| Listen {
+            transport,
             address: "127.0.0.1:0".parse().expect("an address"),
             public: None,
-        };
+        });
         let spool = directory.path().join("spool");
-        let mut settings = VoiceSettings::new(vec![listen], media, spool);
+        let mut settings = VoiceSettings::new(listen.to_vec(), media, spool);
         settings.recording_notice = false;
         (setup.settings)(&mut settings);
         let plane = VoicePlane::start(app.clone(), settings)
@@ -154,6 +162,24 @@ impl House {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.plane.addresses()[0].1
+    }
+
+    pub(crate) fn tcp_address(&self) -> SocketAddr {
+        self.plane.addresses()[1].1
+    }
+
+    /// Keeps a prompt of the account: a tone.
+    pub(crate) async fn keep_prompt(&self, code: &str, hz: f32) {
+        let tone = axbridge_voice::audio::sine(hz, Duration::from_millis(600));
+        let samples = tone.samples().iter();
+        let prompt = Prompt {
+            account: self.account,
+            code: code.to_owned(),
+            audio: samples.map(|sample| Codec::Pcma.encode(*sample)).collect(),
+            created_at: self.clock.now(),
+        };
+        let kept = self.app.store().keep_prompt(&prompt, 10).await;
+        assert!(kept.expect("the store"));
     }
 
     pub(crate) async fn bind(&self, b: Option<&str>, change: impl FnOnce(&mut Terms)) -> Binding {

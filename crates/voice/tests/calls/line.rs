@@ -38,6 +38,17 @@ pub(crate) struct Invite<'a> {
 impl Line {
     /// Calls X.
     pub(crate) async fn call(peer: Peer, platform: SocketAddr, invite: Invite<'_>) -> Self {
+        let contact = format!("<sip:line@{}>", peer.address);
+        Self::call_from(peer, platform, invite, &contact).await
+    }
+
+    /// Calls X and names this Contact.
+    pub(crate) async fn call_from(
+        peer: Peer,
+        platform: SocketAddr,
+        invite: Invite<'_>,
+        contact: &str,
+    ) -> Self {
         let number = unique();
         let call_id = format!("carrier-a-{number}@{}", peer.address.ip());
         let local = format!(
@@ -57,6 +68,8 @@ impl Line {
             from: platform,
         };
         let text = line.request("INVITE", invite.headers, invite.sdp.as_deref());
+        let own = format!("Contact: <sip:line@{}>", line.peer.address);
+        let text = text.replace(&own, &format!("Contact: {contact}"));
         line.invite = Message(text.clone());
         line.send(&text).await;
         line
@@ -73,7 +86,7 @@ impl Line {
                 other => panic!("a {other} before the INVITE"),
             }
         };
-        assert_eq!(from, platform);
+        assert!(peer.is_tcp() || from == platform);
         Self {
             call_id: invite.header("Call-ID").expect("a Call-ID").to_owned(),
             local: format!(
@@ -109,11 +122,12 @@ impl Line {
             "Content-Type: application/sdp\r\n"
         };
         format!(
-            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch={branch};rport\r\n\
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/{transport} {address};branch={branch};rport\r\n\
              Max-Forwards: 70\r\nFrom: {local}\r\nTo: {remote}\r\nCall-ID: {call_id}\r\n\
              CSeq: {seq} {method}\r\nContact: <sip:line@{address}>\r\nUser-Agent: carrier/1.0\r\n\
              {headers}{kind}Content-Length: {length}\r\n\r\n{body}",
             target = self.target,
+            transport = if self.peer.is_tcp() { "TCP" } else { "UDP" },
             address = self.peer.address,
             local = self.local,
             remote = self.remote,

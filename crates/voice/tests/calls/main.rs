@@ -8,3 +8,6 @@ mod peer;
 mod scene;
 
 mod basic;
+mod changes;
+mod sound;
+mod trouble;

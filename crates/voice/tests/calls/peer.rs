@@ -83,12 +83,26 @@ impl Message {
         let port = media.split(' ').next().expect("a port");
         SocketAddr::new(address, port.parse().expect("a port"))
     }
+
+    /// The direction of the description.
+    pub(crate) fn direction(&self) -> &str {
+        ["sendrecv", "sendonly", "recvonly", "inactive"]
+            .into_iter()
+            .find(|name| self.body().contains(&format!("a={name}\r\n")))
+            .unwrap_or_default()
+    }
+}
+
+/// How it sends.
+enum Way {
+    Udp(Arc<UdpSocket>),
+    Tcp(mpsc::UnboundedSender<String>),
 }
 
 /// A carrier's machine.
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
-    socket: Arc<UdpSocket>,
+    way: Way,
     pub(crate) sound: UdpSocket,
     messages: mpsc::UnboundedReceiver<(Message, SocketAddr)>,
     log: Arc<Mutex<Vec<Message>>>,
@@ -116,7 +130,7 @@ impl Peer {
         });
         Self {
             address,
-            socket,
+            way: Way::Udp(socket),
             sound,
             messages,
             log,
@@ -124,11 +138,52 @@ impl Peer {
         }
     }
 
+    /// One that speaks over a connection: it opens it to the platform, or waits for it.
+    pub(crate) async fn by_tcp(ip: &str, platform: Option<SocketAddr>) -> Self {
+        let place: SocketAddr = format!("{ip}:0").parse().expect("an address");
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind(place).expect("a port");
+        let address = socket.local_addr().expect("an address");
+        let sound = UdpSocket::bind((ip, 0)).await.expect("a port");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (sender, messages) = mpsc::unbounded_channel();
+        let (out, outgoing) = mpsc::unbounded_channel();
+        let kept = log.clone();
+        match platform {
+            Some(platform) => {
+                let stream = socket.connect(platform).await.expect("a connection");
+                tokio::spawn(talk(stream, platform, sender, outgoing, kept));
+            }
+            None => {
+                let listener = socket.listen(1).expect("a listener");
+                tokio::spawn(async move {
+                    let (stream, from) = listener.accept().await.expect("a connection");
+                    talk(stream, from, sender, outgoing, kept).await;
+                });
+            }
+        }
+        Self {
+            address,
+            way: Way::Tcp(out),
+            sound,
+            messages,
+            log,
+            last: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_tcp(&self) -> bool {
+        matches!(self.way, Way::Tcp(_))
+    }
+
     pub(crate) async fn send(&self, to: SocketAddr, text: &str) {
-        self.socket
-            .send_to(text.as_bytes(), to)
-            .await
-            .expect("loopback takes it");
+        match &self.way {
+            Way::Udp(socket) => {
+                let sent = socket.send_to(text.as_bytes(), to).await;
+                sent.expect("loopback takes it");
+            }
+            Way::Tcp(out) => out.send(text.to_owned()).expect("the connection lives"),
+        }
     }
 
     /// The next message that is no repeat.
@@ -147,6 +202,12 @@ impl Peer {
                 return next;
             }
         }
+    }
+
+    /// The next message, repeats too.
+    pub(crate) async fn next_of_all(&mut self) -> (Message, SocketAddr) {
+        let next = tokio::time::timeout(PATIENCE, self.messages.recv()).await;
+        next.expect("in time").expect("the socket lives")
     }
 
     /// Whether nothing new comes for a while.
@@ -173,5 +234,47 @@ impl Peer {
             ip = sound.ip(),
             port = sound.port(),
         )
+    }
+}
+
+/// Reads and writes messages on a connection until it ends.
+async fn talk(
+    mut stream: tokio::net::TcpStream,
+    from: SocketAddr,
+    sender: mpsc::UnboundedSender<(Message, SocketAddr)>,
+    mut outgoing: mpsc::UnboundedReceiver<String>,
+    log: Arc<Mutex<Vec<Message>>>,
+) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let (mut reader, mut writer) = stream.split();
+    let mut text = String::new();
+    let mut buffer = vec![0; 65_535];
+    loop {
+        tokio::select! {
+            Some(message) = outgoing.recv() => {
+                writer.write_all(message.as_bytes()).await.expect("the connection takes it");
+            }
+            read = reader.read(&mut buffer) => match read {
+                Ok(length) if length > 0 => text += &String::from_utf8_lossy(&buffer[..length]),
+                _ => return,
+            },
+        }
+        while let Some(head) = text.find("\r\n\r\n") {
+            let message = Message(text[..head + 4].to_owned());
+            let length: usize = message
+                .header("Content-Length")
+                .and_then(|value| value.parse().ok())
+                .expect("a Content-Length");
+            let end = head + 4 + length;
+            if text.len() < end {
+                break;
+            }
+            let message = Message(text[..end].to_owned());
+            text.drain(..end);
+            log.lock().expect("the log").push(message.clone());
+            if sender.send((message, from)).is_err() {
+                return;
+            }
+        }
     }
 }
