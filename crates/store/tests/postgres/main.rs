@@ -2,6 +2,7 @@
 //! schemas of other versions. Every test makes a database of its own on the server that
 //! `TEST_DATABASE_URL` names.
 
+mod calls;
 mod commits;
 mod nodes;
 mod outages;
