@@ -386,3 +386,52 @@ fn talking() -> Call {
     assert_eq!(call.stage, Stage::Talking);
     call
 }
+
+#[test]
+fn a_session_is_refreshed_by_us_or_ended_when_the_peer_does_not() {
+    let mut call = talking();
+    let asks = |refresher| {
+        Event::Signal(
+            Side::Caller,
+            Signal::Offer {
+                id: OfferId(2),
+                sdp: Vec::new(),
+                invite: false,
+                abilities: Abilities {
+                    expires_s: Some(120),
+                    refresher,
+                    timer: true,
+                    update: true,
+                    ..Abilities::default()
+                },
+            },
+        )
+    };
+    let commands = call.handle(asks(Some(Refresher::Uas)));
+    assert!(commands.contains(&Command::Set(Timer::Refresh(Side::Caller), 60_000)));
+    // A peer that takes UPDATE is asked without an offer (RFC 4028 §7.4).
+    let commands = call.handle(Event::Timer(Timer::Refresh(Side::Caller)));
+    let refresh = commands.iter().find_map(|command| match command {
+        Command::Reoffer { side, sdp, extras } => Some((*side, sdp.clone(), extras.clone())),
+        _ => None,
+    });
+    let (side, sdp, extras) = refresh.expect("a refresh");
+    assert_eq!((side, sdp), (Side::Caller, None));
+    assert_eq!(extras[0].value, "120;refresher=uac");
+    let answered = Signal::Reoffered {
+        status: 200,
+        sdp: Vec::new(),
+        abilities: Abilities {
+            expires_s: Some(120),
+            refresher: Some(Refresher::Uac),
+            ..Abilities::default()
+        },
+    };
+    let commands = call.handle(Event::Signal(Side::Caller, answered));
+    assert!(commands.contains(&Command::Set(Timer::Refresh(Side::Caller), 60_000)));
+    let commands = call.handle(asks(Some(Refresher::Uac)));
+    assert!(commands.contains(&Command::Set(Timer::Expiry(Side::Caller), 88_000)));
+    let commands = call.handle(Event::Timer(Timer::Expiry(Side::Caller)));
+    assert!(commands.contains(&Command::Bye(Side::Caller)));
+    assert!(commands.contains(&Command::Bye(Side::Callee)));
+}

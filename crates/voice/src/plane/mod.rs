@@ -173,6 +173,7 @@ impl VoicePlane {
             path: settings.spool.clone(),
             source,
         })?;
+        finish_recordings(&settings.spool).await;
         let clips = Clips::load(&settings)?;
         let engine = Engine::start(settings.media.clone())?;
         let guard = Arc::new(Guard::new(Acl::default(), settings.guard));
@@ -250,6 +251,19 @@ impl Drop for VoicePlane {
         self.shared.stop.cancel();
         self.shared.hang_up.cancel();
         self.shared.stack.stop();
+    }
+}
+
+/// Finishes the recordings that a crash cut off, before the first call writes new ones.
+async fn finish_recordings(spool: &std::path::Path) {
+    let spool = spool.to_owned();
+    match tokio::task::spawn_blocking(move || crate::media::repair(&spool)).await {
+        Ok(Ok(finished)) if finished.is_empty() => {}
+        Ok(Ok(finished)) => {
+            tracing::info!(recordings = finished.len(), "finished what a crash cut off");
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "recordings of the last run stay unfinished"),
+        Err(error) => tracing::error!(%error, "recordings of the last run stay unfinished"),
     }
 }
 

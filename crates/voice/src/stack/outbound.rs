@@ -217,10 +217,10 @@ impl Ring {
     async fn provisional(&mut self, status: u16, response: &Response) {
         self.state.heard.store(true, Ordering::SeqCst);
         cancel_if_heard(&self.state);
-        if status == 100 || self.state.progress() != Progress::Open {
+        if self.state.progress() != Progress::Open {
             return;
         }
-        if message::to_tag(response).is_some() {
+        if status > 100 && message::to_tag(response).is_some() {
             lock(&self.state.dialog).learn(response);
         }
         if message::has_token(&response.headers, "Require", "100rel") && !self.prack(response) {

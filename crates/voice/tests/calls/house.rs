@@ -8,13 +8,13 @@ use axbridge_app::{
     bind::{BindRequest, XWish},
     chance::Chance,
     clock::Clock,
-    model::{CallFilter, CallRecord, Page},
+    model::{BindingRef, CallFilter, CallRecord, Page},
     records::CallSettings,
     trunks::TrunkChange,
 };
 use axbridge_domain::{
     account::{AccountId, AccountTerms},
-    binding::{Binding, DisplayType, Terms},
+    binding::{Binding, DisplayType, SubId, Terms},
     numbering::Numbering,
     phone::{PhoneNumber, ServiceNumbers},
     pool::PoolKind,
@@ -54,7 +54,8 @@ pub(crate) struct House {
     pub(crate) clock: Clock,
     account: AccountId,
     pool: axbridge_domain::pool::PoolNo,
-    _directory: TempDir,
+    node: Node,
+    directory: TempDir,
 }
 
 /// What a scenario wants otherwise.
@@ -84,21 +85,26 @@ impl Default for Setup {
 impl House {
     pub(crate) async fn start(a: &Peer, b: &Peer, setup: Setup) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        let location = Location::Directory(directory.path().join("data"));
+        Self::start_at(a, b, setup, location, directory).await
+    }
+
+    pub(crate) async fn start_at(
+        a: &Peer,
+        b: &Peer,
+        setup: Setup,
+        location: Location,
+        directory: TempDir,
+    ) -> Self {
         let clock = Clock::manual(Timestamp::from_unix_s(START_UNIX_S));
         let keys = Keyring::generate().expect("new keys");
-        let app = App::open(AppSettings {
-            location: Location::Directory(directory.path().join("data")),
+        let node = Node {
+            location,
             keys: Arc::new(Keyring::parse(&keys).expect("the keys just made")),
-            store: StoreOptions::default(),
-            numbering: Numbering::built_in(),
-            service_numbers: ServiceNumbers::from_texts::<&str>([]).expect("none"),
-            default_terms: setup.terms,
-            calls: CallSettings::default(),
+            terms: setup.terms,
             clock: clock.clone(),
-            chance: Chance::system(),
-        })
-        .await
-        .expect("the store opens");
+        };
+        let app = node.open("one").await;
         let key = app
             .first_start()
             .await
@@ -132,31 +138,16 @@ impl House {
             };
             app.create_trunk(name, change).await.expect("a trunk");
         }
-        let media = EngineSettings {
-            bind_address: "127.0.0.1".parse().expect("an address"),
-            public_address: None,
-            ports: 20_000..=40_000,
-            threads: 1,
-        };
-        let listen = [Transport::Udp, Transport::Tcp].map(|transport| Listen {
-            transport,
-            address: "127.0.0.1:0".parse().expect("an address"),
-            public: None,
-        });
         let spool = directory.path().join("spool");
-        let mut settings = VoiceSettings::new(listen.to_vec(), media, spool);
-        settings.recording_notice = false;
-        (setup.settings)(&mut settings);
-        let plane = VoicePlane::start(app.clone(), settings)
-            .await
-            .expect("the plane starts");
+        let plane = start_plane(app.clone(), spool, setup.settings).await;
         Self {
             app,
             plane,
             clock,
             account,
             pool,
-            _directory: directory,
+            node,
+            directory,
         }
     }
 
@@ -180,6 +171,23 @@ impl House {
         };
         let kept = self.app.store().keep_prompt(&prompt, 10).await;
         assert!(kept.expect("the store"));
+    }
+
+    /// Another node on the same store, with its own plane.
+    pub(crate) async fn second_node(&self) -> (Arc<App>, VoicePlane) {
+        let app = self.node.open("two").await;
+        let spool = self.directory.path().join("spool-two");
+        let plane = start_plane(app.clone(), spool, |_| ()).await;
+        (app, plane)
+    }
+
+    pub(crate) async fn unbind(&self, sub_id: SubId) {
+        let binding = BindingRef {
+            account: self.account,
+            pool: None,
+            sub_id,
+        };
+        self.app.unbind(binding).await.expect("it is live");
     }
 
     pub(crate) async fn bind(&self, b: Option<&str>, change: impl FnOnce(&mut Terms)) -> Binding {
@@ -263,6 +271,59 @@ impl House {
             }
         }
     }
+}
+
+/// What all nodes of a platform share.
+struct Node {
+    location: Location,
+    keys: Arc<Keyring>,
+    terms: AccountTerms,
+    clock: Clock,
+}
+
+impl Node {
+    async fn open(&self, name: &str) -> Arc<App> {
+        App::open(AppSettings {
+            location: self.location.clone(),
+            keys: self.keys.clone(),
+            store: StoreOptions::default(),
+            numbering: Numbering::built_in(),
+            service_numbers: ServiceNumbers::from_texts::<&str>([]).expect("none"),
+            default_terms: self.terms,
+            calls: CallSettings {
+                node: name.to_owned(),
+                ..CallSettings::default()
+            },
+            clock: self.clock.clone(),
+            chance: Chance::system(),
+        })
+        .await
+        .expect("the store opens")
+    }
+}
+
+async fn start_plane(
+    app: Arc<App>,
+    spool: std::path::PathBuf,
+    change: impl FnOnce(&mut VoiceSettings),
+) -> VoicePlane {
+    let media = EngineSettings {
+        bind_address: "127.0.0.1".parse().expect("an address"),
+        public_address: None,
+        ports: 20_000..=40_000,
+        threads: 1,
+    };
+    let listen = [Transport::Udp, Transport::Tcp].map(|transport| Listen {
+        transport,
+        address: "127.0.0.1:0".parse().expect("an address"),
+        public: None,
+    });
+    let mut settings = VoiceSettings::new(listen.to_vec(), media, spool);
+    settings.recording_notice = false;
+    change(&mut settings);
+    VoicePlane::start(app, settings)
+        .await
+        .expect("the plane starts")
 }
 
 /// A text as it might be hidden: plain, base64 (all three alignments), hex, percent-encoded.

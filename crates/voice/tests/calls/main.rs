@@ -9,5 +9,6 @@ mod scene;
 
 mod basic;
 mod changes;
+mod nodes;
 mod sound;
 mod trouble;

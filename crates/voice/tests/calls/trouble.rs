@@ -196,6 +196,22 @@ async fn a_call_goes_on_to_the_next_peer_when_one_is_dead_or_full() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trunk_that_is_trying_is_waited_for() {
+    let setup = quick_with(|settings| settings.call.no_sign_ms_max = 200);
+    let (house, mut a, b) = calling(setup, |_| ()).await;
+    let mut b = Line::ring(b, house.address()).await;
+    b.answer("100 Trying", None).await;
+    assert!(b.peer.hears_nothing_for(Duration::from_millis(400)).await);
+    b.answer("180 Ringing", None).await;
+    a.status(180).await;
+    b.answer("486 Busy Here", None).await;
+    b.wants("ACK").await;
+    a.status(486).await;
+    a.ack_refusal().await;
+    came_out(&house, &a, &b.peer, CallResult::Busy, ReleasedBy::Callee).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trunk_that_challenges_us_is_answered() {
     let setup = Setup {
         trunk_b: vec![("OutboundUser", "axb".to_owned())],
