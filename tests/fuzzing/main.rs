@@ -116,6 +116,26 @@ fn every_description_is_answered_stream_by_stream_with_our_address_alone() {
 }
 
 #[test]
+fn rtp_packets_are_what_their_bytes_say() {
+    holds_for_seeds_changed_and_noise("rtp");
+}
+
+#[test]
+fn reports_keep_their_lengths_and_are_answered_with_reports() {
+    holds_for_seeds_changed_and_noise("rtcp");
+}
+
+#[test]
+fn each_event_is_one_digit() {
+    holds_for_seeds_changed_and_noise("telephone_event");
+}
+
+#[test]
+fn a_file_of_sound_gives_no_more_than_it_holds() {
+    holds_for_seeds_changed_and_noise("sound_file");
+}
+
+#[test]
 fn every_target_has_a_program_and_seeds() {
     for target in TARGETS {
         let program = corpus::fuzz_folder().join(format!("fuzz_targets/{}.rs", target.name));

@@ -52,6 +52,9 @@ cargo xtask CHORE
           account does to another. All three write their figures to
           docs/performance.md; --quick leaves the larger sizes out, --long adds
           10 million live bindings
+  bench-media [--quick | --long]
+          400 calls relayed and recorded on loopback, 30 s each way of doing it,
+          10 s or 5 minutes if asked; writes its figures to docs/performance.md
   pg      starts a throw-away PostgreSQL, prints its URL, stops it on Enter
   help    this text
 
@@ -79,6 +82,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("crash") => crash::crash(&arguments[1..]),
         Some("sim") => sim::simulate(&arguments[1..]),
         Some("bench-heart") => bench::heart(&arguments[1..]),
+        Some("bench-media") => bench::media(&arguments[1..]),
         Some("bench-store") => bench::store(&arguments[1..]),
         Some("bench-http") => bench::http(&arguments[1..]),
         Some("ha-rehearsal") => ha::rehearse(&arguments[1..]),

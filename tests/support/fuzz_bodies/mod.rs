@@ -16,9 +16,12 @@ mod other_client;
 mod overlay_csv;
 mod params;
 mod phone_and_city;
+mod rtp;
 mod sdp;
 mod signature;
 mod sip_message;
+mod sound_file;
+mod telephone_event;
 
 pub use canonical_query::check_canonical_query;
 pub use form_body::check_form_body;
@@ -27,9 +30,12 @@ pub use import_csv::check_import_csv;
 pub use json_body::check_json_body;
 pub use overlay_csv::check_overlay_csv;
 pub use phone_and_city::check_phone_and_city;
+pub use rtp::{check_rtcp, check_rtp};
 pub use sdp::check_sdp;
 pub use signature::check_signature;
 pub use sip_message::check_sip_message;
+pub use sound_file::check_sound_file;
+pub use telephone_event::check_telephone_event;
 
 /// One reader under test: its name, which is also the name of its folder in
 /// `fuzz/corpus` and of its program in `fuzz/fuzz_targets`, and its check.
@@ -42,7 +48,7 @@ pub struct Target {
 }
 
 /// Every reader under test.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 14] = [
     Target {
         name: "signature",
         check: check_signature,
@@ -82,6 +88,22 @@ pub const TARGETS: [Target; 10] = [
     Target {
         name: "sdp",
         check: check_sdp,
+    },
+    Target {
+        name: "rtp",
+        check: check_rtp,
+    },
+    Target {
+        name: "rtcp",
+        check: check_rtcp,
+    },
+    Target {
+        name: "telephone_event",
+        check: check_telephone_event,
+    },
+    Target {
+        name: "sound_file",
+        check: check_sound_file,
     },
 ];
 

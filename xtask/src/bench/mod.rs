@@ -7,6 +7,7 @@
 mod heart;
 mod http;
 mod measurement;
+mod media;
 mod page;
 mod redis;
 mod store;
@@ -15,6 +16,7 @@ use anyhow::{Result, bail};
 
 pub(crate) use heart::heart;
 pub(crate) use http::http;
+pub(crate) use media::media;
 pub(crate) use store::store;
 
 /// How much to measure.

@@ -40,7 +40,7 @@ fn gcd(a: u32, b: u32) -> u32 {
 /// From −1 … 1 to 16 bits, clipped.
 fn to_i16(sample: f32) -> i16 {
     // The conversion saturates, and no number becomes silence.
-    (sample * 32_767.0).round() as i16
+    (sample * 32_768.0).round() as i16
 }
 
 /// For each position between two input samples, the weights of those around it.
