@@ -13,6 +13,7 @@
 
 pub mod audio;
 pub mod call;
+pub mod digest;
 pub mod guard;
 pub mod identity;
 pub mod media;

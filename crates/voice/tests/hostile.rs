@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axbridge_domain::trunk::{Transport, Trunk};
+use axbridge_voice::digest::best_challenge;
 use axbridge_voice::guard::{Acl, Cause, Guard, Limits, Rate, Verdict};
 
 const X: &str = "02131075869";
@@ -578,4 +579,55 @@ fn a_stream_needs_a_length_and_may_carry_sips() {
     );
     assert_eq!(judge(&sips, Transport::Tcp), "416 uri_scheme");
     assert_eq!(judge(&sips, Transport::Tls), "accept");
+}
+
+#[test]
+fn a_trunk_that_is_known_by_its_password_hears_one_challenge_and_nothing_else() {
+    let mut anywhere = trunk(&[("Networks", "0.0.0.0/0")]);
+    anywhere.set("InboundUser", "roamer").expect("fits");
+    let acl = Acl::with_passwords([(&anywhere, Some("secret".to_owned()))]);
+    let guard = Guard::new(acl, Limits::default());
+    let judge = |bytes: &[u8], now_ms| {
+        let (verdict, reply) = guard.judge_with_reply(bytes, source(), Transport::Udp, now_ms);
+        let reply = reply.map(|reply| String::from_utf8(reply).expect("text"));
+        (said(&verdict), reply)
+    };
+    assert_eq!(
+        judge(&request("OPTIONS", ""), 0),
+        ("drop challenged".to_owned(), None)
+    );
+    let malformed = with("CSeq: 1 INVITE", "CSeq: 1 BYE");
+    assert_eq!(judge(&malformed, 0), ("drop cseq".to_owned(), None));
+    let (verdict, reply) = judge(invite().as_bytes(), 0);
+    assert_eq!(verdict, "401 challenged");
+    let reply = reply.expect("a challenge");
+    let values = reply
+        .lines()
+        .filter_map(|line| line.strip_prefix("WWW-Authenticate: "));
+    let challenge = best_challenge(values).expect("a challenge");
+    let uri = format!("sip:{X}@192.0.2.1");
+    let credentials = |password, chance| {
+        let value = challenge.answer("roamer", password, "INVITE", &uri, [chance; 16]);
+        with(
+            "Max-Forwards: 70",
+            &format!("Max-Forwards: 70\r\nAuthorization: {value}"),
+        )
+    };
+    assert_eq!(judge(&credentials("guess", 1), 1).0, "401 credentials");
+    let right = credentials("secret", 1);
+    assert_eq!(judge(&right, 1).0, "accept");
+    // The datagram again is what UDP does; the same credentials for another call are a replay.
+    assert_eq!(judge(&right, 2).0, "accept");
+    let replay = String::from_utf8(right)
+        .expect("text")
+        .replace("c1@", "c2@");
+    let (verdict, reply) = judge(replay.as_bytes(), 3);
+    assert_eq!(verdict, "401 challenged");
+    assert!(reply.expect("a challenge").contains("stale=true"));
+    // A dialog's requests were proven by the call that they belong to.
+    let bye = String::from_utf8(request("BYE", "")).expect("text");
+    assert_eq!(
+        judge(bye.replace("<sip:c@d>", "<sip:c@d>;tag=2").as_bytes(), 4).0,
+        "accept"
+    );
 }

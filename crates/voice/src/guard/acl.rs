@@ -10,18 +10,43 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Default)]
 pub struct Acl {
     /// Longest prefix first.
-    networks: Vec<(IpNet, Arc<Trunk>)>,
+    networks: Vec<(IpNet, Arc<Entry>)>,
+}
+
+struct Entry {
+    trunk: Arc<Trunk>,
+    /// What it must answer a challenge with.
+    password: Option<String>,
+}
+
+/// It may hold a password.
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.trunk.name.fmt(f)
+    }
 }
 
 impl Acl {
     /// Sorts the networks of all trunks; a trunk without any sends from its peers.
     #[must_use]
     pub fn new<'t>(trunks: impl IntoIterator<Item = &'t Trunk>) -> Self {
+        Self::with_passwords(trunks.into_iter().map(|trunk| (trunk, None)))
+    }
+
+    /// As [`Acl::new`], each trunk with the password that it must answer our challenges with. A
+    /// trunk with an `InboundUser` and no password can start no call.
+    #[must_use]
+    pub fn with_passwords<'t>(
+        trunks: impl IntoIterator<Item = (&'t Trunk, Option<String>)>,
+    ) -> Self {
         let mut networks = Vec::new();
-        for trunk in trunks.into_iter().filter(|trunk| trunk.enabled) {
-            let trunk = Arc::new(trunk.clone());
-            for network in networks_of(&trunk) {
-                networks.push((network, Arc::clone(&trunk)));
+        for (trunk, password) in trunks.into_iter().filter(|(trunk, _)| trunk.enabled) {
+            let entry = Arc::new(Entry {
+                trunk: Arc::new(trunk.clone()),
+                password,
+            });
+            for network in networks_of(trunk) {
+                networks.push((network, Arc::clone(&entry)));
             }
         }
         networks.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
@@ -32,11 +57,23 @@ impl Acl {
     /// IPv6 counts as what it is.
     #[must_use]
     pub fn trunk(&self, source: IpAddr) -> Option<&Arc<Trunk>> {
+        self.entry(source).map(|entry| &entry.trunk)
+    }
+
+    /// What the trunk of that address must answer a challenge with; `None` if it is not
+    /// challenged.
+    pub(super) fn secret(&self, source: IpAddr) -> Option<(&str, Option<&str>)> {
+        let entry = self.entry(source)?;
+        let user = entry.trunk.inbound_user.as_str();
+        (!user.is_empty()).then_some((user, entry.password.as_deref()))
+    }
+
+    fn entry(&self, source: IpAddr) -> Option<&Entry> {
         let source = source.to_canonical();
         let mut networks = self.networks.iter();
         networks
             .find(|(network, _)| network.contains(&source))
-            .map(|(_, trunk)| trunk)
+            .map(|(_, entry)| &**entry)
     }
 }
 

@@ -29,7 +29,10 @@ use axbridge_domain::{
     trunk::{Transport, Trunk},
 };
 
-use crate::message::{self, Message};
+use checks::Turned;
+
+use crate::digest::{Asked, Challenger, Proof};
+use crate::message::{self, Message, StartLine};
 
 /// User-Agents of scanners, in lower case; a message whose User-Agent starts with one is dropped
 /// if the operator asks for it. Off by default: the field is what the sender says, and a list
@@ -140,7 +143,16 @@ pub struct Guard {
     rates: Mutex<Rates>,
     counters: Counters,
     replies: Replies,
+    challenger: Option<Challenger>,
     started: Instant,
+}
+
+/// A message as it came.
+struct Came<'a> {
+    bytes: &'a [u8],
+    source: IpAddr,
+    transport: Transport,
+    now_ms: u64,
 }
 
 #[derive(Debug)]
@@ -166,6 +178,7 @@ impl Guard {
             }),
             counters: Counters::default(),
             replies: Replies::default(),
+            challenger: Challenger::new(),
             started: Instant::now(),
         }
     }
@@ -222,7 +235,13 @@ impl Guard {
         transport: Transport,
         now_ms: u64,
     ) -> (Verdict, Option<Vec<u8>>) {
-        let (verdict, reply) = self.decide(bytes, source, transport, now_ms);
+        let came = Came {
+            bytes,
+            source: source.ip(),
+            transport,
+            now_ms,
+        };
+        let (verdict, reply) = self.decide(&came);
         match &verdict {
             Verdict::Accept { .. } => {}
             Verdict::Drop(cause) | Verdict::Refuse(Refusal { cause, .. }) => {
@@ -232,21 +251,15 @@ impl Guard {
         (verdict, reply)
     }
 
-    fn decide(
-        &self,
-        bytes: &[u8],
-        source: SocketAddr,
-        transport: Transport,
-        now_ms: u64,
-    ) -> (Verdict, Option<Vec<u8>>) {
+    fn decide(&self, came: &Came<'_>) -> (Verdict, Option<Vec<u8>>) {
         let acl = self.acl();
-        let Some(trunk) = acl.trunk(source.ip()) else {
+        let Some(trunk) = acl.trunk(came.source) else {
             return (Verdict::Drop(Cause::Stranger), None);
         };
-        if !self.rates().messages.take(source.ip(), now_ms) {
+        if !self.rates().messages.take(came.source, came.now_ms) {
             return (Verdict::Drop(Cause::Flood), None);
         }
-        let halves = match message::halves(bytes) {
+        let halves = match message::halves(came.bytes) {
             Ok(halves) => halves,
             Err(flaw) => return (Verdict::Drop(checks::cause_of(flaw)), None),
         };
@@ -254,15 +267,20 @@ impl Guard {
             Ok(message) => message,
             Err(flaw) => return (Verdict::Drop(checks::cause_of(flaw)), None),
         };
-        match self.check(&message, &halves, trunk, source, transport, now_ms) {
+        let judged = self
+            .check(&message, &halves, trunk, came)
+            .and_then(|facts| self.prove(&message, &acl, came, facts));
+        match judged {
             Ok(facts) => {
                 let trunk = Arc::clone(trunk);
                 (Verdict::Accept { trunk, facts }, None)
             }
-            Err(checks::Turned::Away(cause)) => (Verdict::Drop(cause), None),
-            Err(checks::Turned::Down(refusal)) => {
+            Err(Turned::Away(cause)) => (Verdict::Drop(cause), None),
+            Err(Turned::Down(refusal)) => {
+                // An authenticating trunk may be anybody: only its challenge is heard.
+                let hears = acl.secret(came.source).is_none() || self.is_for_proven(&refusal);
                 // An answer to an answer would go on for ever (§8.1.3, §8.2).
-                match self.replies.to(&message, &refusal) {
+                match self.replies.to(&message, &refusal).filter(|_| hears) {
                     Some(reply) => (Verdict::Refuse(refusal), Some(reply)),
                     None => (Verdict::Drop(refusal.cause), None),
                 }
@@ -275,17 +293,87 @@ impl Guard {
         message: &Message<'_>,
         halves: &message::Halves<'_>,
         trunk: &Trunk,
-        source: SocketAddr,
-        transport: Transport,
-        now_ms: u64,
-    ) -> Result<Facts, checks::Turned> {
+        came: &Came<'_>,
+    ) -> Result<Facts, Turned> {
         if self.limits.drop_scanners && is_scanner(message) {
-            return Err(checks::Turned::Away(Cause::Scanner));
+            return Err(Turned::Away(Cause::Scanner));
         }
-        let facts = checks::whole_message(message, halves.is_utf8, transport, trunk)?;
+        checks::whole_message(message, halves.is_utf8, came.transport, trunk)
+    }
+
+    /// Whoever must prove who they are does; then the rates of calls count. Only what starts a
+    /// call is challenged: a request of a dialog shows by its tags that it belongs to a call that
+    /// was proven, and whoever asks anything else without credentials hears nothing, because such
+    /// a trunk may be anybody.
+    fn prove(
+        &self,
+        message: &Message<'_>,
+        acl: &Acl,
+        came: &Came<'_>,
+        facts: Facts,
+    ) -> Result<Facts, Turned> {
+        let asks = facts.is_of_no_call || facts.new_call_to.is_some();
+        if let Some((user, password)) = acl.secret(came.source).filter(|_| asks) {
+            match self.proof(message, user, password, came) {
+                Proof::Right => {}
+                Proof::Missing | Proof::Wrong if facts.is_of_no_call => {
+                    return Err(Turned::Away(Cause::Challenged));
+                }
+                Proof::Missing => return Err(self.challenge(came, false, Cause::Challenged)),
+                Proof::Stale => return Err(self.challenge(came, true, Cause::Challenged)),
+                Proof::Wrong => return Err(self.challenge(came, false, Cause::Credentials)),
+            }
+        }
+        self.within_rates(facts, came)
+    }
+
+    /// Whether a refusal may be heard by somebody who has proven nothing, or was made only after
+    /// they had.
+    fn is_for_proven(&self, refusal: &Refusal) -> bool {
+        matches!(
+            refusal.cause,
+            Cause::Challenged | Cause::Credentials | Cause::CallRate | Cause::XRate
+        )
+    }
+
+    fn proof(
+        &self,
+        message: &Message<'_>,
+        user: &str,
+        password: Option<&str>,
+        came: &Came<'_>,
+    ) -> Proof {
+        let (Some(challenger), Some(password), StartLine::Request { method, uri, .. }) =
+            (&self.challenger, password, message.start)
+        else {
+            return Proof::Wrong;
+        };
+        let asked = Asked {
+            method,
+            uri,
+            bytes: came.bytes,
+            source: came.source,
+        };
+        let values = message.all("Authorization");
+        challenger.judge(values, user, password, asked, came.now_ms)
+    }
+
+    fn challenge(&self, came: &Came<'_>, stale: bool, cause: Cause) -> Turned {
+        let Some(challenger) = &self.challenger else {
+            return Turned::Away(cause);
+        };
+        let mut refusal = Refusal::new(401, "Unauthorized", cause);
+        for value in challenger.challenge(came.source, stale, came.now_ms) {
+            refusal = refusal.with("WWW-Authenticate", value);
+        }
+        refusal.into()
+    }
+
+    fn within_rates(&self, facts: Facts, came: &Came<'_>) -> Result<Facts, Turned> {
+        let (source, now_ms) = (came.source, came.now_ms);
         if let Some(x) = facts.new_call_to {
             let mut rates = self.rates();
-            if !rates.calls.take(source.ip(), now_ms) {
+            if !rates.calls.take(source, now_ms) {
                 // 503 tells a carrier to try its next route (RFC 3261 §21.5.4).
                 let refusal = Refusal::new(503, "Too Many New Calls", Cause::CallRate);
                 return Err(refusal.with("Retry-After", "1").into());
@@ -296,8 +384,8 @@ impl Guard {
                 return Err(refusal.into());
             }
         }
-        if facts.is_of_no_call && !self.rates().others.take(source.ip(), now_ms) {
-            return Err(checks::Turned::Away(Cause::Flood));
+        if facts.is_of_no_call && !self.rates().others.take(source, now_ms) {
+            return Err(Turned::Away(Cause::Flood));
         }
         Ok(facts)
     }

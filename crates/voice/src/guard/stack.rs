@@ -9,8 +9,8 @@
 //!   answering their keep-alives.
 //! - [`OutgoingGate`] takes off every header field that may not leave us.
 //!
-//! The stack logs whole messages at `info` and `debug`; real numbers stand in them. Keep
-//! `rsipstack` out of the log.
+//! The stack logs whole messages at `info` and `debug`; real numbers stand in them. The server
+//! keeps `rsipstack` out of the log.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

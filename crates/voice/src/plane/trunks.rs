@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use axbridge_app::App;
+use axbridge_app::{App, Secret};
 use axbridge_domain::{
     draws::Draws,
     phone::PhoneNumber,
@@ -35,6 +35,8 @@ const ADDRESSES_MAX: usize = 4;
 pub(super) struct Known {
     pub(super) trunk: Trunk,
     pub(super) credentials: Option<Credentials>,
+    /// What it must answer our challenges with.
+    inbound: Option<Credentials>,
 }
 
 /// One attempt to reach somebody.
@@ -88,14 +90,17 @@ impl Trunks {
         let known: Vec<Arc<Known>> = records
             .iter()
             .map(|record| {
-                let user = &record.trunk.outbound_user;
-                let credentials = record.outbound_secret.as_ref().map(|secret| Credentials {
-                    user: user.clone(),
-                    password: secret.reveal().to_owned(),
-                });
+                let credentials = |user: &str, secret: &Option<_>| {
+                    secret.as_ref().map(|secret: &Secret| Credentials {
+                        user: user.to_owned(),
+                        password: secret.reveal().to_owned(),
+                    })
+                };
+                let trunk = record.trunk.clone();
                 Arc::new(Known {
-                    trunk: record.trunk.clone(),
-                    credentials,
+                    credentials: credentials(&trunk.outbound_user, &record.outbound_secret),
+                    inbound: credentials(&trunk.inbound_user, &record.inbound_secret),
+                    trunk,
                 })
             })
             .collect();
@@ -103,12 +108,18 @@ impl Trunks {
         let is_same = before.len() == known.len()
             && before.iter().zip(&known).all(|(old, new)| {
                 old.trunk == new.trunk
-                    && old.credentials.as_ref().map(|it| (&it.user, &it.password))
-                        == new.credentials.as_ref().map(|it| (&it.user, &it.password))
+                    && old.credentials == new.credentials
+                    && old.inbound == new.inbound
             });
         if !is_same {
-            self.guard
-                .set_acl(Acl::new(known.iter().map(|known| &known.trunk)));
+            let passwords = known.iter().map(|known| {
+                let inbound = known.inbound.as_ref();
+                (
+                    &known.trunk,
+                    inbound.map(|inbound| inbound.password.clone()),
+                )
+            });
+            self.guard.set_acl(Acl::with_passwords(passwords));
             *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
         }
     }

@@ -7,6 +7,7 @@
 //!
 //! Not here: what a call does ([`crate::call`]), who may speak to us ([`crate::guard`]).
 
+mod authenticate;
 mod dialog;
 mod inbound;
 mod inspect;

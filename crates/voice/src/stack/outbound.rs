@@ -12,7 +12,7 @@ use std::{
 };
 
 use rsipstack::{
-    dialog::authenticate::{AuthRetry, Credential, handle_client_authenticate},
+    dialog::authenticate::AuthRetry,
     sip::{self, Header, Method, Response, SipMessage},
     transaction::Transaction,
 };
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use super::{
     DialogKey, Inner, Leg, Signal, Signals, StackFault, Transport,
+    authenticate::Challenged,
     dialog::{self, Dialog, Way},
     inbound,
     leg::{LegState, Progress},
@@ -29,7 +30,7 @@ use super::{
 };
 
 /// What a trunk asks us for (RFC 7616).
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// Its name for us.
     pub user: String,
@@ -42,17 +43,6 @@ impl fmt::Debug for Credentials {
         f.debug_struct("Credentials")
             .field("user", &self.user)
             .finish_non_exhaustive()
-    }
-}
-
-impl Credentials {
-    pub(super) fn to_stack(&self) -> Credential {
-        Credential {
-            username: self.user.clone(),
-            password: self.password.clone(),
-            realm: None,
-            auth_username: None,
-        }
     }
 }
 
@@ -312,14 +302,13 @@ impl Ring {
         response: &Response,
     ) -> Option<Transaction> {
         let credentials = self.state.credentials.as_ref()?;
-        if self.state.progress() != Progress::Open || !self.auth.should_answer(response) {
+        let challenged = Challenged::read(response)?;
+        if self.state.progress() != Progress::Open || !self.auth.should_answer(&challenged.response)
+        {
             return None;
         }
         let seq = lock(&self.state.dialog).next_seq();
-        let mut next =
-            handle_client_authenticate(seq, transaction, response.clone(), &credentials.to_stack())
-                .await
-                .ok()?;
+        let mut next = challenged.answer(seq, transaction, credentials).await?;
         *lock(&self.state.invite) = next.original.clone();
         {
             let mut dialog = lock(&self.state.dialog);

@@ -6,13 +6,14 @@ use std::{
 };
 
 use rsipstack::{
-    dialog::authenticate::{AuthRetry, handle_client_authenticate},
+    dialog::authenticate::AuthRetry,
     sip::{Method, Request, Response, SipMessage},
     transaction::{Transaction, transaction::TransactionEvent},
 };
 
 use super::{
     ALLOW, DialogKey, Inner, Signal,
+    authenticate::Challenged,
     dialog::{self, Way},
     inbound,
     leg::{LegState, OfferId, Progress, Waiting},
@@ -337,14 +338,11 @@ pub(super) async fn exchange(
             continue;
         }
         if let Some((state, credentials)) = auth
-            && matches!(status, 401 | 407)
-            && retry.should_answer(&response)
+            && let Some(challenged) = Challenged::read(&response)
+            && retry.should_answer(&challenged.response)
         {
             let seq = lock(&state.dialog).next_seq();
-            transaction =
-                handle_client_authenticate(seq, &transaction, response, &credentials.to_stack())
-                    .await
-                    .ok()?;
+            transaction = challenged.answer(seq, &transaction, credentials).await?;
             transaction.send().await.ok()?;
             continue;
         }
