@@ -5,8 +5,9 @@ use anyhow::Result;
 
 use crate::check;
 use crate::ha;
+use crate::install;
 use crate::postgres::{self, Database};
-use crate::process::{cargo, run};
+use crate::process::{cargo, run, which};
 use crate::report::Report;
 use crate::sdk;
 
@@ -15,6 +16,7 @@ pub(crate) fn everything() -> Result<()> {
     with_summary(|report| {
         let clients = report.step("Vendor's clients", sdk::Clients::provide)?;
         let database = report.step("PostgreSQL", postgres::provide)?;
+        report.step("Kamailio", kamailio)?;
         check::all(report)?;
         report.suite("Tests, both stores", || rust_tests(&database))?;
         sdk::run(report, &clients, &database)?;
@@ -34,6 +36,14 @@ pub(crate) fn sdk_only() -> Result<()> {
         let database = report.step("PostgreSQL", postgres::provide)?;
         sdk::run(report, &clients, &database)
     })
+}
+
+/// The front of the voice nodes, which its test starts by itself.
+fn kamailio() -> Result<()> {
+    match which("kamailio") {
+        Some(_) => Ok(()),
+        None => install::debian(&["kamailio"], "Kamailio, for the front of the voice nodes"),
+    }
 }
 
 fn rust_tests(database: &Database) -> Result<()> {
