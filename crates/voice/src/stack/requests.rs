@@ -76,14 +76,20 @@ fn find(inner: &Inner, request: &Request) -> Option<Arc<LegState>> {
     };
     let state = inbound::leg_by(inner, &key)?;
     let from = message::from_tag(request);
-    let (known, trunk) = {
+    let (known, trunk, peer) = {
         let dialog = lock(&state.dialog);
-        (dialog.remote_tag.clone(), dialog.trunk.clone())
+        (
+            dialog.remote_tag.clone(),
+            dialog.trunk.clone(),
+            dialog.peer.ip(),
+        )
     };
-    // Another trunk has no business in this dialog, whatever tags it has learned.
-    let came_by = super::inspect::came_by(&request.headers).map(|(_, trunk)| trunk);
+    // Another trunk has no business in this dialog, whatever tags it has learned. One address may
+    // belong to two trunks, one for each way: then it is known by the address.
+    let is_of_trunk = super::inspect::came_by(&request.headers)
+        .is_some_and(|(source, name)| name == &*trunk || source.ip() == peer);
     let is_theirs = known.is_none() || known == from;
-    (is_theirs && came_by == Some(&*trunk)).then_some(state)
+    (is_theirs && is_of_trunk).then_some(state)
 }
 
 async fn hung_up(state: Arc<LegState>, transaction: Transaction) {

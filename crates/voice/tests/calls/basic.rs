@@ -1,5 +1,6 @@
 //! Who reaches whom, who sees what, and what the record says.
 
+use axbridge_app::trunks::TrunkChange;
 use axbridge_domain::{
     binding::DisplayType,
     call::{CallResult, Direction, ReleasedBy},
@@ -277,6 +278,71 @@ async fn both_carriers_may_speak_over_connections() {
     let mut b = Line::ring(b, house.tcp_address()).await;
     b.answer("180 Ringing", None).await;
     a.status(180).await;
+    let sdp = b.peer.sdp("sendrecv");
+    b.answer("200 OK", Some(&sdp)).await;
+    b.wants("ACK").await;
+    a.status(200).await;
+    a.ack(None).await;
+    b.bye().await;
+    a.is_hung_up().await;
+    came_out(
+        &house,
+        &a,
+        &b.peer,
+        CallResult::Connected,
+        ReleasedBy::Callee,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trunk_without_early_media_hears_refusals_in_an_answered_call() {
+    let (a, b) = carriers().await;
+    let setup = Setup {
+        trunk_a: vec![("AnswerRefusals", "true".to_owned())],
+        ..quick()
+    };
+    let house = House::start(&a, &b, setup).await;
+    house.bind(Some(B), |_| ()).await;
+    let invite = to_x(&a, STRANGER);
+    let mut stranger = Line::call(a, house.address(), invite).await;
+    stranger.status(200).await;
+    stranger.ack(None).await;
+    stranger.is_hung_up().await;
+    let calls = house.ended_calls(1).await;
+    let end = calls[0].end.as_ref().expect("an end");
+    assert_eq!(end.result, CallResult::NoBinding);
+    assert!(calls[0].answered_at.is_none());
+    house.is_empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_carrier_may_have_a_trunk_for_each_way() {
+    let (a, b) = carriers().await;
+    let setup = Setup {
+        trunk_b: vec![("Inbound", "false".to_owned())],
+        ..quick()
+    };
+    let house = House::start(&a, &b, setup).await;
+    // By its name it comes before the other, so that messages of the address count to it.
+    let change = TrunkChange {
+        fields: vec![
+            ("Networks", "127.0.0.3".to_owned()),
+            ("Outbound", "false".to_owned()),
+            ("Peers", "127.0.0.3:9".to_owned()),
+        ],
+        ..TrunkChange::default()
+    };
+    house
+        .app
+        .create_trunk("a-b-in", change)
+        .await
+        .expect("a trunk");
+    house.knows_peers(3).await;
+    house.bind(Some(B), |_| ()).await;
+    let invite = to_x(&a, A);
+    let mut a = Line::call(a, house.address(), invite).await;
+    let mut b = Line::ring(b, house.address()).await;
     let sdp = b.peer.sdp("sendrecv");
     b.answer("200 OK", Some(&sdp)).await;
     b.wants("ACK").await;

@@ -244,6 +244,17 @@ impl House {
         rows.map(|view| view.call).collect()
     }
 
+    /// The plane, which reads the trunks every second, knows of so many peers.
+    pub(crate) async fn knows_peers(&self, count: usize) {
+        for _ in 0..500 {
+            if self.plane.statistics().peers.len() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the plane did not read the trunks");
+    }
+
     /// No call, port or dialog is left, once what is on its way is done.
     pub(crate) async fn is_empty(&self) {
         for _ in 0..1_000 {
