@@ -340,6 +340,7 @@ async fn open(
         service_numbers: ServiceNumbers::default(),
         default_terms: AccountTerms::default(),
         calls: CallSettings::default(),
+        callbacks: axbridge_app::callbacks::CallbackSettings::default(),
         clock: clock.clone(),
         chance: chance.clone(),
     };

@@ -11,6 +11,7 @@
 //! | [`action`], [`actions`] | what an action is; the table [`actions::ACTIONS`], one file an action |
 //! | [`arguments`], [`call`] | parameters read by the table; a call as its handler sees it |
 //! | [`error`], [`envelope`], [`request_id`] | the table of errors, the form of every answer |
+//! | [`callbacks`] | what callbacks say: bodies, their schemas and samples |
 //! | [`shares`] | places that many share, so that nobody takes them all |
 //! | [`openapi`], [`docs`] | the document and the reference pages that the tables make |
 
@@ -20,6 +21,7 @@ mod answer;
 mod app_error;
 pub mod arguments;
 pub mod call;
+pub mod callbacks;
 pub mod decode;
 pub mod docs;
 pub mod envelope;

@@ -24,7 +24,8 @@ use axbridge_store::{
 use moka::sync::Cache;
 
 use crate::{
-    chance::Chance, clock::Clock, error::AppError, metrics::Metrics, records::CallSettings,
+    callbacks::CallbackSettings, chance::Chance, clock::Clock, error::AppError, metrics::Metrics,
+    records::CallSettings,
 };
 
 /// What the application is made of.
@@ -43,6 +44,8 @@ pub struct AppSettings {
     pub default_terms: AccountTerms,
     /// Who carries calls, and how long what they leave is kept.
     pub calls: CallSettings,
+    /// How callbacks are sent.
+    pub callbacks: CallbackSettings,
     /// The moment.
     pub clock: Clock,
     /// The dice.
@@ -58,6 +61,7 @@ pub struct App {
     pub(crate) default_terms: AccountTerms,
     pub(crate) call_settings: CallSettings,
     pub(crate) is_shared: bool,
+    pub(crate) callbacks: CallbackSettings,
     pub(crate) clock: Clock,
     /// The latest moment that anything was decided at, in Unix milliseconds.
     latest: AtomicI64,
@@ -97,6 +101,7 @@ impl App {
             default_terms: settings.default_terms,
             call_settings: settings.calls,
             is_shared: matches!(settings.location, Location::Postgres(_)),
+            callbacks: settings.callbacks,
             clock: settings.clock,
             chance: settings.chance,
             metrics: Metrics::new(),

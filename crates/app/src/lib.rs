@@ -12,6 +12,7 @@
 //! | [`accounts`] | accounts and access keys |
 //! | [`call_prompts`] | the prompts that calls play |
 //! | [`calls`] | who would ring, and why a selection comes out as it does |
+//! | [`callbacks`] | who is told of events, and the telling |
 //! | [`records`] | what a call leaves, as clients are told of it |
 //! | [`risk`] | blacklists, frequency windows, what they forbid |
 //! | [`sweep`], [`retention`] | the chores that time brings; the end of what is kept |
@@ -24,6 +25,7 @@ pub mod app;
 pub mod bind;
 pub mod bindings;
 pub mod call_prompts;
+pub mod callbacks;
 pub mod calls;
 pub mod chance;
 pub mod clock;

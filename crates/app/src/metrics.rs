@@ -17,7 +17,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{App, AppError};
+use crate::{App, AppError, callbacks::metrics::CallbackMetrics};
 
 mod sources;
 
@@ -63,6 +63,7 @@ pub struct Metrics {
     calls: Family<ResultLabels, Counter>,
     live: Gauge,
     sources: sources::Sources,
+    callbacks: CallbackMetrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -92,6 +93,7 @@ impl Metrics {
             calls: Family::default(),
             live: Gauge::default(),
             sources: sources::Sources::default(),
+            callbacks: CallbackMetrics::new(&mut registry),
             registry: Registry::default(),
         };
         registry.register(
@@ -171,6 +173,10 @@ impl Metrics {
             .inc();
     }
 
+    pub(crate) fn callbacks(&self) -> &CallbackMetrics {
+        &self.callbacks
+    }
+
     pub(crate) fn bound(&self) {
         self.bound.inc();
     }
@@ -210,6 +216,9 @@ impl App {
             self.metrics
                 .live
                 .set(i64::try_from(live).unwrap_or(i64::MAX));
+        }
+        if let Ok(standing) = self.store.delivery_standing().await {
+            self.metrics.callbacks.stands(standing, self.now());
         }
         let fault = |error: fmt::Error| AppError::Internal(format!("metrics: {error}"));
         let mut store = Registry::with_prefix("axbridge_store");

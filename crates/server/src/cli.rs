@@ -2,10 +2,14 @@
 //!
 //! Only the grammar; what the commands do stands in `crate::commands`.
 
+mod callback;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(crate) use callback::{Callback, Event, Period};
 
 /// Self-hosted privacy numbers, wire-compatible with the vms API 2022-01-01.
 #[derive(Debug, Parser)]
@@ -95,6 +99,12 @@ pub(crate) enum Command {
     /// Call records: what calls left
     #[command(subcommand)]
     Cdr(Cdr),
+    /// Where events go: receivers of calls, records, recordings
+    #[command(subcommand)]
+    Callback(Callback),
+    /// Events, and who was told
+    #[command(subcommand)]
+    Event(Event),
     /// Call any action of the API, signed
     #[command(disable_help_flag = true)]
     Call(Call),

@@ -6,10 +6,12 @@ mod add_black_list;
 mod bind_axb;
 mod binding;
 mod call_records;
+mod callback_records;
 mod create_access_key;
 mod create_number_pool;
 mod create_trunk;
 mod delete_black_list;
+mod delete_callback;
 mod delete_numbers;
 mod delete_trunk;
 mod disable_access_key;
@@ -19,7 +21,9 @@ mod import_numbers;
 mod list_access_keys;
 mod list_accounts;
 mod list_black_list;
+mod list_callbacks;
 mod list_calls;
+mod list_events;
 mod list_frequency_limits;
 mod list_trunks;
 mod number_list;
@@ -32,14 +36,17 @@ mod query_call_record_msg;
 mod query_can_call;
 mod query_subscription;
 mod query_subscription_for_list;
+mod replay_events;
 mod resolve_call;
 mod risk_parameters;
 mod scroll_token;
 mod select_number;
 mod select_number_and_bind_axb;
+mod set_callback;
 mod set_frequency_limits;
 mod shapes;
 mod subscription;
+mod test_callback;
 mod trunk_records;
 mod unbind_axb;
 mod update_account;
@@ -48,6 +55,8 @@ mod update_number_pool;
 mod update_pool_settings;
 mod update_trunk;
 mod upgrade_ax_to_axb;
+
+pub(crate) use number_records::china_time;
 
 use crate::action::Action;
 
@@ -86,6 +95,12 @@ pub const ACTIONS: &[Action] = &[
     disable_access_key::ACTION,
     list_accounts::ACTION,
     update_account::ACTION,
+    set_callback::ACTION,
+    list_callbacks::ACTION,
+    test_callback::ACTION,
+    delete_callback::ACTION,
+    list_events::ACTION,
+    replay_events::ACTION,
     list_black_list::ACTION,
     list_frequency_limits::ACTION,
     set_frequency_limits::ACTION,

@@ -191,7 +191,7 @@ pub(super) fn record(row: &NumberRow) -> Value {
 }
 
 /// A moment as `yyyy-MM-dd HH:mm:ss` in China's time.
-pub(super) fn china_time(at: Timestamp) -> String {
+pub(crate) fn china_time(at: Timestamp) -> String {
     let Ok(at) = jiff::Timestamp::from_second(at.unix_s()) else {
         return String::new();
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use axbridge_api::docs;
+use axbridge_api::{callbacks, docs};
 
 use crate::cli::GenerateDocs;
 use crate::config::settings_page;
@@ -27,14 +27,18 @@ pub(crate) fn run(docs: &GenerateDocs) -> Result<(), Failure> {
 }
 
 /// File names and texts.
-fn pages() -> Vec<(&'static str, String)> {
-    vec![
+fn pages() -> Vec<(String, String)> {
+    let pages = [
         ("actions.md", docs::actions_page()),
         ("call-results.md", docs::call_results_page()),
         ("errors.md", docs::errors_page()),
         ("settings.md", settings_page()),
         ("openapi.json", docs::openapi_json()),
-    ]
+        ("callbacks.md", callbacks::page()),
+    ];
+    let mut pages: Vec<_> = pages.map(|(name, text)| (name.to_owned(), text)).into();
+    pages.extend(callbacks::schemas());
+    pages
 }
 
 fn check(path: &Path, text: &str) -> Result<(), Failure> {

@@ -3,9 +3,11 @@
 mod bench;
 mod call;
 mod cdr;
+mod callback;
 mod completions;
 mod demo;
 mod doctor;
+mod event;
 mod generate_docs;
 mod import;
 mod key;
@@ -40,6 +42,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Pool(pool) => pool::run(&client(&global)?, output, pool).await?,
         Command::Cdr(cdr) => cdr::run(&client(&global)?, output, cdr).await?,
         Command::Number(number) => return number::run(&client(&global)?, output, number).await,
+        Command::Callback(it) => callback::run(&client(&global)?, output, it).await?,
+        Command::Event(it) => event::run(&client(&global)?, output, it).await?,
         Command::Call(call) => return call::run(global, call).await,
         Command::Resolve(asked) => resolve::resolve(&client(&global)?, output, asked).await?,
         Command::Explain(asked) => resolve::explain(&client(&global)?, output, asked).await?,

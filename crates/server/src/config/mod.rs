@@ -6,6 +6,7 @@
 
 mod accounts;
 mod api;
+mod callbacks;
 mod http;
 mod layers;
 mod log;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 pub(crate) use accounts::Accounts;
 pub(crate) use api::{Api, OverRateAnswer};
+pub(crate) use callbacks::Callbacks;
 pub(crate) use http::{Http, TlsFiles, reachable};
 pub(crate) use layers::{Overrides, load};
 pub(crate) use log::{Log, LogFormat};
@@ -49,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) numbering: Numbering,
     /// Terms of new accounts.
     pub(crate) accounts: Accounts,
+    /// How events reach their receivers.
+    pub(crate) callbacks: Callbacks,
     /// Housekeeping.
     pub(crate) sweep: Sweep,
     /// How long what is over is kept.
@@ -67,6 +71,7 @@ impl Settings {
         self.api.check()?;
         self.retention.check()?;
         self.node.check()?;
+        self.callbacks.check()?;
         self.sweep.check()
     }
 }

@@ -1,6 +1,7 @@
 //! Builds the application and its listeners from settings, and owns their end.
 
 mod connections;
+mod courier;
 mod gateway;
 mod http;
 mod keys;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::operator_file::{self, OperatorFile};
+use courier::Courier;
 use http::Listener;
 pub(crate) use http::{Cutter, check_certificate};
 pub(crate) use keys::Keys;
@@ -34,6 +36,7 @@ pub(crate) struct Running {
     is_first_start: bool,
     sweeper: JoinHandle<()>,
     stop_sweeper: CancellationToken,
+    courier: Option<Courier>,
     drain: Duration,
 }
 
@@ -78,6 +81,7 @@ impl Running {
         let stopped = stop_sweeper.clone().cancelled_owned();
         let interval = settings.sweep.interval();
         let sweeper = tokio::spawn(app.clone().sweep_until(interval, stopped));
+        let courier = settings.callbacks.enabled.then(|| Courier::start(&app));
         let scheme = if settings.http.tls().is_some() {
             "https"
         } else {
@@ -92,6 +96,7 @@ impl Running {
             is_first_start,
             sweeper,
             stop_sweeper,
+            courier,
             drain: settings.http.drain(),
         })
     }
@@ -140,6 +145,9 @@ impl Running {
             operator.stop(Duration::ZERO).await?;
         }
         self.stop_sweeper.cancel();
+        if let Some(courier) = self.courier {
+            courier.stop().await;
+        }
         let swept = self.sweeper.await;
         self.app.close().await;
         swept.map_err(|error| Failure::new(format!("the sweeper failed: {error}")))?;

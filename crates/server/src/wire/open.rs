@@ -75,6 +75,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Arc<App>, Failure> {
         service_numbers: services_of(&settings.numbering)?,
         default_terms: settings.accounts.terms(),
         calls: settings.retention.of_calls(&settings.node),
+        callbacks: settings.callbacks.settings(),
         clock: Clock::system(),
         chance: Chance::system(),
     };

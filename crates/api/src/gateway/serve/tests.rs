@@ -42,6 +42,7 @@ async fn serving(settings: GatewaySettings) -> (Router, TempDir) {
         service_numbers: ServiceNumbers::default(),
         default_terms: AccountTerms::default(),
         calls: CallSettings::default(),
+        callbacks: axbridge_app::callbacks::CallbackSettings::default(),
         clock: Clock::system(),
         chance: Chance::system(),
     });

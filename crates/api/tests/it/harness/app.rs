@@ -71,6 +71,7 @@ impl TestApp {
                 .expect("service numbers"),
             default_terms: setup.terms,
             calls: CallSettings::default(),
+            callbacks: axbridge_app::callbacks::CallbackSettings::default(),
             clock: clock.clone(),
             chance: Chance::system(),
         })
