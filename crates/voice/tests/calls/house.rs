@@ -305,6 +305,7 @@ impl Node {
                 node: name.to_owned(),
                 ..CallSettings::default()
             },
+            callbacks: axbridge_app::callbacks::CallbackSettings::default(),
             clock: self.clock.clone(),
             chance: Chance::system(),
         })
