@@ -2,8 +2,8 @@
 
 mod bench;
 mod call;
-mod cdr;
 mod callback;
+mod cdr;
 mod completions;
 mod demo;
 mod doctor;
