@@ -13,6 +13,7 @@ mod install;
 mod postgres;
 mod process;
 mod report;
+mod s3;
 mod sdk;
 mod sim;
 mod test;

@@ -1,6 +1,8 @@
 //! The chores that judge: what they run, and in which order. What they need is
 //! brought in first, so that a missing tool shows before the long work.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::check;
@@ -9,6 +11,7 @@ use crate::install;
 use crate::postgres::{self, Database};
 use crate::process::{cargo, run, which};
 use crate::report::Report;
+use crate::s3;
 use crate::sdk;
 
 /// The chore `test`.
@@ -17,8 +20,9 @@ pub(crate) fn everything() -> Result<()> {
         let clients = report.step("Vendor's clients", sdk::Clients::provide)?;
         let database = report.step("PostgreSQL", postgres::provide)?;
         report.step("Kamailio", kamailio)?;
+        let s3 = report.step("S3 server", s3::provide)?;
         check::all(report)?;
-        report.suite("Tests, both stores", || rust_tests(&database))?;
+        report.suite("Tests, both stores", || rust_tests(&database, &s3))?;
         sdk::run(report, &clients, &database)?;
         ha::short(report)
     })
@@ -46,10 +50,11 @@ fn kamailio() -> Result<()> {
     }
 }
 
-fn rust_tests(database: &Database) -> Result<()> {
+fn rust_tests(database: &Database, s3: &Path) -> Result<()> {
     run(cargo()
         .args(["test", "--workspace"])
-        .env("TEST_DATABASE_URL", &database.url))
+        .env("TEST_DATABASE_URL", &database.url)
+        .env("TEST_S3_SERVER", s3))
 }
 
 fn with_summary(work: impl FnOnce(&mut Report) -> Result<()>) -> Result<()> {

@@ -61,6 +61,13 @@ impl From<AppError> for ApiError {
                 ErrorCode::PhoneNoBRiskFrozen,
                 "B is on this account's blacklist for binding as B (Type 6)",
             ),
+            AppError::NoRecording(why) => Self::new(ErrorCode::RecordingNotFound).with_detail(why),
+            AppError::RecordingNotReady => Self::new(ErrorCode::RecordingNotReady)
+                .with_detail("ask again after the call has ended, or wait for its event"),
+            AppError::LinkInvalid => Self::new(ErrorCode::LinkInvalid)
+                .with_detail("use the link as QueryAudioRecordFileUrl gave it"),
+            AppError::LinkExpired => Self::new(ErrorCode::LinkExpired)
+                .with_detail("ask for a new one with QueryAudioRecordFileUrl"),
             AppError::NoSuchBinding => Self::business(
                 ErrorCode::SubscriptionEmpty,
                 "the SubId is unknown, belongs to another pool or account, or has ended",

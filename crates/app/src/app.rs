@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -25,7 +25,7 @@ use moka::sync::Cache;
 
 use crate::{
     callbacks::CallbackSettings, chance::Chance, clock::Clock, error::AppError, metrics::Metrics,
-    records::CallSettings,
+    recordings::Recordings, records::CallSettings,
 };
 
 /// What the application is made of.
@@ -67,6 +67,7 @@ pub struct App {
     latest: AtomicI64,
     pub(crate) chance: Chance,
     pub(crate) metrics: Metrics,
+    pub(crate) recordings: OnceLock<Arc<Recordings>>,
     accounts: Cache<AccountId, Arc<Account>>,
     pub(crate) trunks: Cache<(), Arc<Vec<TrunkRecord>>>,
 }
@@ -105,6 +106,7 @@ impl App {
             clock: settings.clock,
             chance: settings.chance,
             metrics: Metrics::new(),
+            recordings: OnceLock::new(),
             accounts: Cache::builder()
                 .max_capacity(ACCOUNT_CACHE_ENTRIES)
                 .time_to_live(ACCOUNT_CACHE)

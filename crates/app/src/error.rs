@@ -56,6 +56,18 @@ pub enum AppError {
     /// B is on the blacklist and may not be bound.
     #[error("B is frozen by risk control")]
     FrozenB,
+    /// There is no recording, for the reason that is said.
+    #[error("no recording: {0}")]
+    NoRecording(String),
+    /// The recording is not ready yet.
+    #[error("the recording is not ready yet")]
+    RecordingNotReady,
+    /// The link was not made here, or was changed.
+    #[error("the link is not one of this server")]
+    LinkInvalid,
+    /// The link's time is over.
+    #[error("the link has expired")]
+    LinkExpired,
     /// There is no such live binding.
     #[error("no such binding")]
     NoSuchBinding,
@@ -102,6 +114,10 @@ impl AppError {
             AppError::AtCap => "at_cap",
             AppError::FrozenA => "frozen_a",
             AppError::FrozenB => "frozen_b",
+            AppError::NoRecording(_) => "no_recording",
+            AppError::RecordingNotReady => "recording_not_ready",
+            AppError::LinkInvalid => "link_invalid",
+            AppError::LinkExpired => "link_expired",
             AppError::NoSuchBinding => "no_such_binding",
             AppError::Unsupported(_) => "unsupported",
             AppError::NotAnAx => "not_an_ax",

@@ -14,6 +14,7 @@
 //! | [`calls`] | who would ring, and why a selection comes out as it does |
 //! | [`callbacks`] | who is told of events, and the telling |
 //! | [`records`] | what a call leaves, as clients are told of it |
+//! | [`recordings`] | recordings and their transcripts: kept, handed out, destroyed |
 //! | [`risk`] | blacklists, frequency windows, what they forbid |
 //! | [`sweep`], [`retention`] | the chores that time brings; the end of what is kept |
 //! | [`trunks`] | the SIP peers over which calls come and go |
@@ -33,6 +34,7 @@ pub mod error;
 pub mod metrics;
 pub mod numbers;
 pub mod pools;
+pub mod recordings;
 pub mod records;
 pub mod retention;
 pub mod risk;

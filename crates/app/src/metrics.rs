@@ -64,6 +64,38 @@ pub struct Metrics {
     live: Gauge,
     sources: sources::Sources,
     callbacks: CallbackMetrics,
+    pub(crate) recordings: RecordingMetrics,
+}
+
+/// What is counted of recordings.
+#[derive(Default)]
+pub(crate) struct RecordingMetrics {
+    pub(crate) kept: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) retried: Counter,
+    waiting: Gauge,
+}
+
+impl RecordingMetrics {
+    fn register(&self, registry: &mut Registry) {
+        let counters = [
+            ("recordings_kept", "Recordings kept", &self.kept),
+            ("recordings_failed", "Recordings that failed", &self.failed),
+            (
+                "recording_retries",
+                "Tries to keep a recording that failed",
+                &self.retried,
+            ),
+        ];
+        for (name, help, counter) in counters {
+            registry.register(name, help, counter.clone());
+        }
+        registry.register(
+            "recordings_waiting",
+            "Finished recordings that are not kept yet",
+            self.waiting.clone(),
+        );
+    }
 }
 
 impl fmt::Debug for Metrics {
@@ -94,6 +126,7 @@ impl Metrics {
             live: Gauge::default(),
             sources: sources::Sources::default(),
             callbacks: CallbackMetrics::new(&mut registry),
+            recordings: RecordingMetrics::default(),
             registry: Registry::default(),
         };
         registry.register(
@@ -143,6 +176,7 @@ impl Metrics {
             "Bindings that are live",
             metrics.live.clone(),
         );
+        metrics.recordings.register(&mut registry);
         Self {
             registry,
             ..metrics
@@ -220,6 +254,9 @@ impl App {
         if let Ok(standing) = self.store.delivery_standing().await {
             self.metrics.callbacks.stands(standing, self.now());
         }
+        let waiting = self.recordings.get().map_or(0, |it| it.waiting());
+        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+        self.metrics.recordings.waiting.set(waiting);
         let fault = |error: fmt::Error| AppError::Internal(format!("metrics: {error}"));
         let mut store = Registry::with_prefix("axbridge_store");
         store.register_collector(Box::new(StoreCollector(self.store.counters().now())));

@@ -105,6 +105,9 @@ pub(crate) enum Command {
     /// Events, and who was told
     #[command(subcommand)]
     Event(Event),
+    /// Risk control: blacklists, and how often numbers may call and be called
+    #[command(subcommand)]
+    Risk(Risk),
     /// Call any action of the API, signed
     #[command(disable_help_flag = true)]
     Call(Call),
@@ -390,6 +393,68 @@ pub(crate) enum ExportFormat {
     Csv,
     /// One JSON object a line
     Jsonl,
+}
+
+/// `risk`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Risk {
+    /// Put a number on the blacklist of the key's account
+    Add {
+        /// The number
+        number: String,
+        /// What it is kept from: 1 being called, 5 being bound as A, 6 as B, 7
+        /// to 10 calls of one direction
+        #[arg(long = "type", value_name = "CODE")]
+        kind: i64,
+        /// For how long: 12 is 30 days, 13 is 90, 14 is 180, 15 is 360, 29 is
+        /// until it is removed
+        #[arg(long, value_name = "CODE", default_value_t = 12)]
+        freeze_time: i64,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        remark: String,
+    },
+    /// Take a number off the blacklist of the key's account
+    Remove {
+        /// The number
+        number: String,
+        /// What it was kept from
+        #[arg(long = "type", value_name = "CODE")]
+        kind: i64,
+    },
+    /// List blacklist entries
+    List {
+        /// Account whose they are [default: that of the key that asks]
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+        /// Only on this number
+        #[arg(long)]
+        number: Option<String>,
+        /// Those that ended as well
+        #[arg(long)]
+        ended: bool,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Show how often numbers may call and be called
+    Limits {
+        /// The account [default: that of the key that asks]
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+    },
+    /// Set how often numbers may call and be called
+    ///
+    /// A window is minutes/calls: 5/3 lets a number be called three times in
+    /// five minutes; caller:5/3 counts the calls that a number makes. Without
+    /// windows there is no limit.
+    SetLimits {
+        /// The account [default: that of the key that asks]
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+        /// The windows
+        #[arg(value_name = "WINDOW")]
+        windows: Vec<String>,
+    },
 }
 
 /// `call`.

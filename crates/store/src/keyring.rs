@@ -47,6 +47,8 @@ impl fmt::Debug for Secret {
 struct SealKey {
     id: u8,
     key: LessSafeKey,
+    /// The same key as the root of others, which are for one purpose each.
+    root: hmac::Key,
 }
 
 /// The keys of one installation.
@@ -98,6 +100,7 @@ impl Keyring {
                     seals.push(SealKey {
                         id,
                         key: LessSafeKey::new(key),
+                        root: hmac::Key::new(hmac::HMAC_SHA256, &*bytes),
                     });
                 }
                 _ => {
@@ -179,6 +182,58 @@ impl Keyring {
         let mut digest = [0u8; 32];
         digest.copy_from_slice(context.sign().as_ref());
         digest
+    }
+
+    /// The id of the key that seals now.
+    #[must_use]
+    pub fn sealing_id(&self) -> u8 {
+        self.seals.last().map_or(0, |seal| seal.id)
+    }
+
+    /// A key for one purpose and context, derived from the sealing key `id` (HKDF-Expand of one
+    /// block, RFC 5869 section 2.3: sealing keys are uniform already).
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] when the key file lacks that key.
+    pub fn derive(
+        &self,
+        id: u8,
+        purpose: &str,
+        context: &[u8],
+    ) -> Result<Zeroizing<[u8; KEY_BYTES]>, StoreError> {
+        let seal = self.seals.iter().find(|seal| seal.id == id);
+        let seal = seal.ok_or_else(|| {
+            StoreError::Unreadable(format!("sealed with key {id}, which the key file lacks"))
+        })?;
+        let mut message = hmac::Context::with_key(&seal.root);
+        message.update(b"derive\0");
+        message.update(purpose.as_bytes());
+        message.update(b"\0");
+        message.update(context);
+        message.update(&[1]);
+        let mut key = Zeroizing::new([0u8; KEY_BYTES]);
+        key.copy_from_slice(message.sign().as_ref());
+        Ok(key)
+    }
+
+    /// Signs a message for one purpose, so that this installation knows it again.
+    #[must_use]
+    pub fn sign(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.index);
+        context.update(b"sign\0");
+        context.update(purpose.as_bytes());
+        context.update(b"\0");
+        context.update(message);
+        let mut signature = [0u8; 32];
+        signature.copy_from_slice(context.sign().as_ref());
+        signature
+    }
+
+    /// Whether [`Keyring::sign`] gave this signature, in constant time.
+    #[must_use]
+    pub fn signed(&self, purpose: &str, message: &[u8], signature: &[u8]) -> bool {
+        let right = self.sign(purpose, message);
+        aws_lc_rs::constant_time::verify_slices_are_equal(&right, signature).is_ok()
     }
 
     /// Seals bytes; `place` (the row's identity) must be given again to open them, so that sealed
@@ -294,6 +349,27 @@ mod tests {
         let keys = Keyring::parse(&rotated).expect("rotated");
         assert_eq!(&**keys.open(&sealed, b"").expect("opened"), b"secret");
         assert_eq!(keys.seal(b"new", b"").expect("sealed")[0], 2);
+    }
+
+    #[test]
+    fn derived_keys_and_signatures_are_for_one_purpose_each() {
+        let keys = keyring();
+        let derive = |purpose: &str, context: &[u8]| *keys.derive(1, purpose, context).expect("1");
+        assert_eq!(keys.sealing_id(), 1);
+        assert_eq!(derive("a", b"x"), derive("a", b"x"));
+        assert_ne!(derive("a", b"x"), derive("a", b"y"));
+        assert_ne!(derive("a", b"x"), derive("b", b"x"));
+        assert_ne!(
+            derive("a", b"x"),
+            *keyring().derive(1, "a", b"x").expect("1")
+        );
+        assert!(keys.derive(2, "a", b"x").is_err(), "there is no key 2");
+        let signature = keys.sign("a", b"x");
+        assert!(keys.signed("a", b"x", &signature));
+        assert!(!keys.signed("b", b"x", &signature));
+        assert!(!keys.signed("a", b"y", &signature));
+        assert!(!keys.signed("a", b"x", &signature[..31]));
+        assert!(!keyring().signed("a", b"x", &signature));
     }
 
     #[test]

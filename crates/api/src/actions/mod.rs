@@ -32,6 +32,8 @@ mod number_pool_list;
 mod number_records;
 mod parameters;
 mod pool_records;
+mod query_audio_record_file_url;
+mod query_audio_record_to_text_file_url;
 mod query_call_record_msg;
 mod query_can_call;
 mod query_subscription;
@@ -81,6 +83,9 @@ pub const ACTIONS: &[Action] = &[
     number_list_scroll::ACTION,
     select_number::ACTION,
     enable_or_disable_number::ACTION,
+    query_audio_record_file_url::ACTION,
+    query_audio_record_to_text_file_url::ACTION,
+    query_audio_record_to_text_file_url::ACTION_V2,
     add_black_list::ACTION,
     delete_black_list::ACTION,
     query_can_call::ACTION,

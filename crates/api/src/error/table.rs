@@ -205,6 +205,22 @@ error_table! {
         "The requested path does not exist.",
         "The path is not served.",
         "Send actions to the path /.";
+    Own 403 LinkInvalid:
+        "The link is invalid.",
+        "A link to a recording was not made by this server, or was changed.",
+        "Use the link as QueryAudioRecordFileUrl gave it.";
+    Own 403 LinkExpired:
+        "The link has expired.",
+        "The time of a link to a recording is over.",
+        "Ask for a new one with QueryAudioRecordFileUrl.";
+    Own 404 RecordingNotFound:
+        "The recording does not exist.",
+        "There is no such call, it was not recorded, recording failed, or the recording was destroyed after its time.",
+        "Read the sentence that follows, which says which of these it is.";
+    Own 409 RecordingNotReady:
+        "The recording is not ready yet.",
+        "The call goes on, or its recording is still being kept.",
+        "Ask again after a moment, or wait for the recording's event.";
     Own 408 RequestTimeout:
         "The request did not arrive in time.",
         "Head or body of the request came too slowly.",

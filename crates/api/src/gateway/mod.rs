@@ -9,6 +9,7 @@
 mod authenticate;
 mod body;
 mod dispatch;
+mod links;
 mod probes;
 mod rate;
 mod respond;
@@ -96,7 +97,8 @@ impl Default for GatewaySettings {
 }
 
 /// The API: actions at `/`, and `/healthz`, `/readyz`, `/openapi.json`, which
-/// ask for no signature.
+/// ask for no signature; files of recordings by links that are signed
+/// themselves.
 pub fn router(app: Arc<App>, settings: GatewaySettings) -> Router {
     let gateway = Gateway {
         rates: RateLimits::new(settings.requests_per_key_per_s, settings.over_rate),
@@ -109,6 +111,7 @@ pub fn router(app: Arc<App>, settings: GatewaySettings) -> Router {
         room: Shares::new(settings.concurrent_requests_max),
         bodies: Bodies::new(settings.body_bytes_max, settings.request_timeout),
         signing_keys: SigningKeys::new(),
+        downloads: Arc::new(Semaphore::new(links::DOWNLOADS_MAX)),
         ids: RequestIds::new(),
         app,
         settings,
@@ -137,6 +140,8 @@ struct Gateway {
     room: Shares<AccountId>,
     bodies: Bodies,
     signing_keys: SigningKeys,
+    /// Files that are being sent.
+    downloads: Arc<Semaphore>,
     ids: RequestIds,
 }
 

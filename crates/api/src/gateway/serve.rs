@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axbridge_app::recordings::LINK_PATH;
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::http::header;
@@ -17,7 +18,7 @@ use tokio::task::JoinError;
 use super::body::TakenBody;
 use super::dispatch::{self, Report};
 use super::respond::{Answered, respond};
-use super::{Gateway, probes};
+use super::{Gateway, links, probes};
 use crate::action::Action;
 use crate::decode::{Routing, routing};
 use crate::error::{ApiError, ErrorCode};
@@ -47,6 +48,9 @@ pub(super) async fn serve(State(gateway): State<Arc<Gateway>>, request: Request)
     let (method, path) = (request.method(), request.uri().path());
     if let Some(answer) = probes::serve_public(&gateway.app, method, path).await {
         return answer;
+    }
+    if path.starts_with(LINK_PATH) {
+        return links::serve(&gateway, &request.into_parts().0).await;
     }
     let request_id = gateway.next_request_id();
     let routing = routing(request.uri().query().unwrap_or_default());

@@ -59,6 +59,10 @@ async fn provoke(code: ErrorCode) -> Answer {
         | ErrorCode::PhoneNoXOccupied
         | ErrorCode::ExceedMaxBindCount
         | ErrorCode::UpgradeError => named_x_refused(code).await,
+        ErrorCode::LinkInvalid
+        | ErrorCode::LinkExpired
+        | ErrorCode::RecordingNotFound
+        | ErrorCode::RecordingNotReady => crate::recordings::provoke(code.name()).await,
         ErrorCode::PhoneNoARiskFrozen => crate::risk::bind_frozen(5, A).await,
         ErrorCode::PhoneNoBRiskFrozen => crate::risk::bind_frozen(6, B).await,
         ErrorCode::InternalError

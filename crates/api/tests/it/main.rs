@@ -26,6 +26,7 @@ mod pool_settings;
 mod query_subscription;
 mod query_subscription_for_list;
 mod rate_limit;
+mod recordings;
 mod resolve_call;
 mod risk;
 mod select_number;

@@ -14,6 +14,7 @@ mod key;
 mod number;
 mod pool;
 mod resolve;
+mod risk;
 mod serve;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Number(number) => return number::run(&client(&global)?, output, number).await,
         Command::Callback(it) => callback::run(&client(&global)?, output, it).await?,
         Command::Event(it) => event::run(&client(&global)?, output, it).await?,
+        Command::Risk(risk) => risk::run(&client(&global)?, output, risk).await?,
         Command::Call(call) => return call::run(global, call).await,
         Command::Resolve(asked) => resolve::resolve(&client(&global)?, output, asked).await?,
         Command::Explain(asked) => resolve::explain(&client(&global)?, output, asked).await?,

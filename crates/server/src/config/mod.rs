@@ -13,6 +13,7 @@ mod log;
 mod numbering;
 mod operator;
 mod page;
+mod recordings;
 mod retention;
 mod store;
 mod sweep;
@@ -28,6 +29,7 @@ pub(crate) use log::{Log, LogFormat};
 pub(crate) use numbering::Numbering;
 pub(crate) use operator::Operator;
 pub(crate) use page::settings_page;
+pub(crate) use recordings::Recordings;
 pub(crate) use retention::{Node, Retention};
 pub(crate) use store::Store;
 pub(crate) use sweep::Sweep;
@@ -59,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) retention: Retention,
     /// This node among others.
     pub(crate) node: Node,
+    /// Recordings.
+    pub(crate) recordings: Recordings,
     /// Logs.
     pub(crate) log: Log,
 }
@@ -72,6 +76,7 @@ impl Settings {
         self.retention.check()?;
         self.node.check()?;
         self.callbacks.check()?;
+        self.recordings.check()?;
         self.sweep.check()
     }
 }

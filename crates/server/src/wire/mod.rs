@@ -35,6 +35,7 @@ pub(crate) struct Running {
     listening: String,
     is_first_start: bool,
     sweeper: JoinHandle<()>,
+    keeper: JoinHandle<()>,
     stop_sweeper: CancellationToken,
     courier: Option<Courier>,
     drain: Duration,
@@ -66,6 +67,7 @@ impl Running {
         let is_first_start = first_key.is_some();
         let key = open::operator_key(&app, &settings.store.data, first_key).await?;
 
+        keep_recordings(&app, settings, api.local_addr()?)?;
         let api = Listener::api(api, &app, settings, tls)?;
         let operator = operator.map(|it| Listener::operator(it, &app));
         let operator = operator.transpose()?;
@@ -82,6 +84,8 @@ impl Running {
         let interval = settings.sweep.interval();
         let sweeper = tokio::spawn(app.clone().sweep_until(interval, stopped));
         let courier = settings.callbacks.enabled.then(|| Courier::start(&app));
+        let stopped = stop_sweeper.clone().cancelled_owned();
+        let keeper = tokio::spawn(app.clone().recordings_until(stopped));
         let scheme = if settings.http.tls().is_some() {
             "https"
         } else {
@@ -95,6 +99,7 @@ impl Running {
             file,
             is_first_start,
             sweeper,
+            keeper,
             stop_sweeper,
             courier,
             drain: settings.http.drain(),
@@ -149,10 +154,25 @@ impl Running {
             courier.stop().await;
         }
         let swept = self.sweeper.await;
+        let kept = self.keeper.await;
         self.app.close().await;
         swept.map_err(|error| Failure::new(format!("the sweeper failed: {error}")))?;
+        kept.map_err(|error| Failure::new(format!("keeping recordings failed: {error}")))?;
         ended
     }
+}
+
+/// Begins to keep recordings, if the settings say so.
+fn keep_recordings(app: &App, settings: &Settings, api: SocketAddr) -> Result<(), Failure> {
+    let public_url = settings.http.endpoint_at(api);
+    let data = &settings.store.data;
+    let Some(kept) = settings.recordings.settings(data, public_url) else {
+        return Ok(());
+    };
+    app.keep_recordings(kept).map_err(|what| {
+        Failure::new(format!("recordings cannot be kept: {what}"))
+            .hint("see [recordings] in the settings")
+    })
 }
 
 /// What is said of an address.
