@@ -33,7 +33,7 @@ pub fn check_rtp(data: &[u8]) {
 /// Where the payload lies, by the table.
 fn payload(data: &[u8]) -> Option<std::ops::Range<usize>> {
     let bit = |mask: u8| data[0] & mask != 0;
-    let is_rtcp = |kind: u8| kind >= 192 && kind <= 223;
+    let is_rtcp = |kind: u8| (192..=223).contains(&kind);
     let long_enough = data.len() >= 12 && data.len() <= DATAGRAM_BYTES_MAX;
     if !long_enough || data[0] & 0b1100_0000 != 0b1000_0000 || is_rtcp(data[1]) {
         return None;
