@@ -2,6 +2,7 @@
 //! by byte and keep every message they get. Every scenario ends with the search for what must not
 //! have crossed from one carrier to the other.
 
+mod hostile;
 mod house;
 mod line;
 mod peer;
