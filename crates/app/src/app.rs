@@ -25,7 +25,7 @@ use moka::sync::Cache;
 
 use crate::{
     callbacks::CallbackSettings, chance::Chance, clock::Clock, error::AppError, metrics::Metrics,
-    recordings::Recordings, records::CallSettings,
+    recordings::Recordings, records::CallSettings, voice::VoiceFace,
 };
 
 /// What the application is made of.
@@ -70,6 +70,7 @@ pub struct App {
     pub(crate) recordings: OnceLock<Arc<Recordings>>,
     accounts: Cache<AccountId, Arc<Account>>,
     pub(crate) trunks: Cache<(), Arc<Vec<TrunkRecord>>>,
+    pub(crate) voice: OnceLock<Arc<dyn VoiceFace>>,
 }
 
 /// How long another node's change of an account's terms may go unseen.
@@ -111,6 +112,7 @@ impl App {
                 .max_capacity(ACCOUNT_CACHE_ENTRIES)
                 .time_to_live(ACCOUNT_CACHE)
                 .build(),
+            voice: OnceLock::new(),
             trunks: Cache::builder()
                 .max_capacity(1)
                 .time_to_live(TRUNK_CACHE)

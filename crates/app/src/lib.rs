@@ -17,7 +17,7 @@
 //! | [`recordings`] | recordings and their transcripts: kept, handed out, destroyed |
 //! | [`risk`] | blacklists, frequency windows, what they forbid |
 //! | [`sweep`], [`retention`] | the chores that time brings; the end of what is kept |
-//! | [`trunks`] | the SIP peers over which calls come and go |
+//! | [`trunks`], [`voice`] | the SIP peers over which calls come and go; what is asked of this node's voice plane |
 //! | [`error`] | why a use case was refused |
 //! | [`clock`], [`chance`], [`metrics`] | the moment, the dice, the counts |
 
@@ -40,6 +40,7 @@ pub mod retention;
 pub mod risk;
 pub mod sweep;
 pub mod trunks;
+pub mod voice;
 
 pub use app::{App, AppSettings};
 pub use error::AppError;

@@ -3,6 +3,8 @@
 //! Only the grammar; what the commands do stands in `crate::commands`.
 
 mod callback;
+mod phone;
+mod trunk;
 
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use callback::{Callback, Event, Period};
+pub(crate) use phone::{Fate, Phone, PhoneCall, PhoneListen, PhoneVoice, Sound};
+pub(crate) use trunk::{Trunk, TrunkFields};
 
 /// Self-hosted privacy numbers, wire-compatible with the vms API 2022-01-01.
 #[derive(Debug, Parser)]
@@ -115,6 +119,12 @@ pub(crate) enum Command {
     Resolve(Resolve),
     /// How the numbers of a pool stand for a pair, and why it would be refused
     Explain(Explain),
+    /// Trunks: SIP peers over which calls come and go
+    #[command(subcommand)]
+    Trunk(Trunk),
+    /// A scripted softphone and carrier, for tests without a carrier
+    #[command(subcommand)]
+    Phone(Phone),
     /// Check settings, store, clock, ports and disk
     Doctor(Settings),
     /// Put load on a server and measure its answers
@@ -153,6 +163,10 @@ pub(crate) struct Settings {
     /// Listen here for the API (setting http.listen); port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) http: Option<String>,
+    /// Take calls here (setting voice.sip): ADDRESS:PORT, or tcp:ADDRESS:PORT;
+    /// several with commas
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) sip: Option<String>,
     /// Listen here for metrics and health (setting operator.listen); "" is off
     #[arg(long, value_name = "ADDRESS:PORT", alias = "metrics-http")]
     pub(crate) operator_http: Option<String>,

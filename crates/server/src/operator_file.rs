@@ -20,6 +20,9 @@ pub(crate) struct OperatorFile {
     /// The URL of metrics and health, if that port is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operator_endpoint: Option<String>,
+    /// Where SIP is spoken, ADDRESS:PORT, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sip_endpoint: Option<String>,
     /// The operator key.
     pub(crate) access_key_id: String,
     /// Its secret.
@@ -81,6 +84,7 @@ mod tests {
         let content = OperatorFile {
             endpoint: "http://127.0.0.1:1".to_owned(),
             operator_endpoint: None,
+            sip_endpoint: None,
             access_key_id: "AK".to_owned(),
             secret_access_key: "hidden-word".to_owned(),
         };

@@ -18,6 +18,7 @@ pub mod guard;
 pub mod identity;
 pub mod media;
 pub mod message;
+pub mod phone;
 pub mod plane;
 pub mod sdp;
 pub mod stack;

@@ -49,6 +49,7 @@ mod set_frequency_limits;
 mod shapes;
 mod subscription;
 mod test_callback;
+mod test_trunk;
 mod trunk_records;
 mod unbind_axb;
 mod update_account;
@@ -113,6 +114,7 @@ pub const ACTIONS: &[Action] = &[
     update_trunk::ACTION,
     delete_trunk::ACTION,
     list_trunks::ACTION,
+    test_trunk::ACTION,
 ];
 
 /// The action of that name or alias, in any case.

@@ -106,6 +106,7 @@ mod tests {
         let content = OperatorFile {
             endpoint: "http://of-data".to_owned(),
             operator_endpoint: None,
+            sip_endpoint: None,
             access_key_id: "key-of-data".to_owned(),
             secret_access_key: "secret-of-data".to_owned(),
         };

@@ -12,10 +12,12 @@ mod generate_docs;
 mod import;
 mod key;
 mod number;
+mod phone;
 mod pool;
 mod resolve;
 mod risk;
 mod serve;
+mod trunk;
 
 use std::process::ExitCode;
 
@@ -49,6 +51,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Call(call) => return call::run(global, call).await,
         Command::Resolve(asked) => resolve::resolve(&client(&global)?, output, asked).await?,
         Command::Explain(asked) => resolve::explain(&client(&global)?, output, asked).await?,
+        Command::Trunk(trunk) => trunk::run(&client(&global)?, output, trunk).await?,
+        Command::Phone(phone) => return phone::run(&global, output, phone).await,
         Command::Doctor(settings) => return doctor::run(&global, output, settings).await,
         Command::Bench(asked) => return bench::run(client(&global)?, output, asked).await,
         Command::Completions { shell } => completions::run(*shell),

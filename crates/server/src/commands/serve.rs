@@ -52,6 +52,7 @@ pub(crate) fn settings_of(global: &Global, flags: &SettingFlags) -> Result<Setti
         }
     };
     put("http.listen", flags.http.clone());
+    put("voice.sip", flags.sip.clone());
     put("operator.listen", flags.operator_http.clone());
     put("store.url", flags.store.clone().map(|it| it.0));
     put("store.data", global.data.as_deref().map(text_of));
@@ -67,7 +68,12 @@ fn text_of(path: &Path) -> String {
 
 /// Says where the server is, and on the first start what to do with it.
 fn announce(settings: &Settings, running: &Running) {
-    say(&format!("listening on {}", running.listening()));
+    if let Some(listening) = running.listening() {
+        say(&format!("listening on {listening}"));
+    }
+    for sip in running.sip_addresses() {
+        say(&format!("taking calls on {sip}"));
+    }
     if let Some(operator) = running.operator_endpoint() {
         say(&format!("metrics and health on {operator}"));
     }

@@ -17,6 +17,7 @@ mod recordings;
 mod retention;
 mod store;
 mod sweep;
+mod voice;
 
 use serde::Deserialize;
 
@@ -33,6 +34,7 @@ pub(crate) use recordings::Recordings;
 pub(crate) use retention::{Node, Retention};
 pub(crate) use store::Store;
 pub(crate) use sweep::Sweep;
+pub(crate) use voice::Voice;
 
 /// The defaults, with the comments that document them.
 pub(crate) const DEFAULTS: &str = include_str!("../../config.default.toml");
@@ -63,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) node: Node,
     /// Recordings.
     pub(crate) recordings: Recordings,
+    /// Calls.
+    pub(crate) voice: Voice,
     /// Logs.
     pub(crate) log: Log,
 }
@@ -77,6 +81,14 @@ impl Settings {
         self.node.check()?;
         self.callbacks.check()?;
         self.recordings.check()?;
+        self.voice.check()?;
+        if !self.voice.serves_api() && self.store.url.is_empty() {
+            return Err(
+                "voice.role is voice, so store.url must name the PostgreSQL database that \
+                        this node shares with those that answer the API"
+                    .to_owned(),
+            );
+        }
         self.sweep.check()
     }
 }

@@ -38,6 +38,15 @@ pub(crate) struct Recordings {
     transcriber_at_once: usize,
 }
 
+/// A directory, or one of that name in the data directory.
+fn in_data(data: &Path, path: &Path, name: &str) -> PathBuf {
+    if path.as_os_str().is_empty() {
+        data.join(name)
+    } else {
+        path.to_owned()
+    }
+}
+
 impl Recordings {
     pub(super) fn check(&self) -> Result<(), String> {
         within("recordings.link_s", self.link_s, 1, 7 * DAY_S)?;
@@ -71,17 +80,18 @@ impl Recordings {
         Ok(())
     }
 
+    /// Where the voice plane writes recordings before they are stored.
+    pub(crate) fn spool_in(&self, data: &Path) -> PathBuf {
+        in_data(data, &self.spool, "spool")
+    }
+
     /// The settings in the application's words; `None` when recordings are not kept.
     pub(crate) fn settings(&self, data: &Path, public_url: String) -> Option<RecordingSettings> {
         if !self.enabled {
             return None;
         }
-        let in_data = |path: &Path, name: &str| match path.as_os_str().is_empty() {
-            true => data.join(name),
-            false => path.to_owned(),
-        };
-        let kept = in_data(&self.directory, "recordings");
-        let spool = in_data(&self.spool, "spool");
+        let kept = in_data(data, &self.directory, "recordings");
+        let spool = self.spool_in(data);
         let usual = RecordingSettings::in_directory(kept, spool);
         Some(RecordingSettings {
             place: self.bucket().map_or(usual.place, Place::S3),

@@ -46,12 +46,26 @@ pub(super) struct Listener {
 }
 
 /// Cuts a stop short.
-pub(crate) struct Cutter(Handle<SocketAddr>);
+pub(crate) struct Cutter {
+    api: Option<Handle<SocketAddr>>,
+    calls: CancellationToken,
+}
 
 impl Cutter {
+    /// One for this API, if there is one, and for the calls that wait for `calls`.
+    pub(super) fn of(api: Option<&Listener>, calls: CancellationToken) -> Self {
+        Self {
+            api: api.map(|api| api.handle.clone()),
+            calls,
+        }
+    }
+
     /// Closes what is still open.
     pub(crate) fn cut(&self) {
-        self.0.shutdown();
+        self.calls.cancel();
+        if let Some(api) = &self.api {
+            api.shutdown();
+        }
     }
 }
 
@@ -178,11 +192,6 @@ impl Listener {
     /// Ends when nothing is served any more.
     pub(super) fn ended(&self) -> impl Future<Output = ()> + use<> {
         self.ended.clone().cancelled_owned()
-    }
-
-    /// What cuts [`Listener::stop`] short.
-    pub(super) fn cutter(&self) -> Cutter {
-        Cutter(self.handle.clone())
     }
 
     /// Reads the certificate anew.

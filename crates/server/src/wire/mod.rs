@@ -6,6 +6,7 @@ mod gateway;
 mod http;
 mod keys;
 mod open;
+mod voice;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axbridge_app::App;
+use axbridge_domain::trunk::Transport;
+use axbridge_voice::plane::VoicePlane;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -29,16 +32,20 @@ pub(crate) use open::{location_of, numbering_of, services_of};
 /// A running server.
 pub(crate) struct Running {
     app: Arc<App>,
-    api: Listener,
+    /// `None` on a node that only takes calls.
+    api: Option<Listener>,
     operator: Option<Listener>,
+    voice: Option<Arc<VoicePlane>>,
     file: OperatorFile,
-    listening: String,
+    listening: Option<String>,
     is_first_start: bool,
     sweeper: JoinHandle<()>,
     keeper: JoinHandle<()>,
     stop_sweeper: CancellationToken,
     courier: Option<Courier>,
     drain: Duration,
+    voice_drain: Duration,
+    cut: CancellationToken,
 }
 
 impl Running {
@@ -49,7 +56,9 @@ impl Running {
     pub(crate) async fn start(settings: &Settings) -> Result<Self, Failure> {
         prepare_data(&settings.store)?;
         // Ports first: a second server on the same ones should not touch data.
-        let api = http::bind(settings.http.listen, "http.listen")?;
+        let api = settings.voice.serves_api();
+        let api = api.then(|| http::bind(settings.http.listen, "http.listen"));
+        let api = api.transpose()?;
         let operator = settings.operator.listen;
         let operator = operator.map(|it| http::bind(it, "operator.listen"));
         let operator = operator.transpose()?;
@@ -67,13 +76,22 @@ impl Running {
         let is_first_start = first_key.is_some();
         let key = open::operator_key(&app, &settings.store.data, first_key).await?;
 
-        keep_recordings(&app, settings, api.local_addr()?)?;
-        let api = Listener::api(api, &app, settings, tls)?;
+        let api_address = match &api {
+            Some(api) => api.local_addr()?,
+            None => settings.http.listen,
+        };
+        keep_recordings(&app, settings, api_address)?;
+        let voice = voice::start(&app, settings).await?;
+        let api = api.map(|api| Listener::api(api, &app, settings, tls));
+        let api = api.transpose()?;
         let operator = operator.map(|it| Listener::operator(it, &app));
         let operator = operator.transpose()?;
         let file = OperatorFile {
-            endpoint: settings.http.endpoint_at(api.address()),
+            endpoint: api
+                .as_ref()
+                .map_or_else(String::new, |api| settings.http.endpoint_at(api.address())),
             operator_endpoint: operator.as_ref().map(|it| it.url("http")),
+            sip_endpoint: voice.as_ref().and_then(|voice| udp_address(voice)),
             access_key_id: key.0,
             secret_access_key: key.1,
         };
@@ -92,10 +110,11 @@ impl Running {
             "http"
         };
         Ok(Self {
-            listening: api.url(scheme),
+            listening: api.as_ref().map(|api| api.url(scheme)),
             app,
             api,
             operator,
+            voice,
             file,
             is_first_start,
             sweeper,
@@ -103,12 +122,23 @@ impl Running {
             stop_sweeper,
             courier,
             drain: settings.http.drain(),
+            voice_drain: settings.voice.drain(),
+            cut: CancellationToken::new(),
         })
     }
 
-    /// Where the API listens, as a URL with the real port.
-    pub(crate) fn listening(&self) -> &str {
-        &self.listening
+    /// Where the API listens, as a URL with the real port, if this node answers it.
+    pub(crate) fn listening(&self) -> Option<&str> {
+        self.listening.as_deref()
+    }
+
+    /// Where calls are taken, as transport and address.
+    pub(crate) fn sip_addresses(&self) -> Vec<String> {
+        let addresses = self.voice.as_ref().map(|voice| voice.addresses());
+        let addresses = addresses.unwrap_or_default().into_iter();
+        addresses
+            .map(|(transport, address)| format!("sip over {} {address}", transport.name()))
+            .collect()
     }
 
     /// Where metrics and health are, if that port is on.
@@ -128,23 +158,46 @@ impl Running {
 
     /// Reads the certificate anew; the old one stays when the new one is broken.
     pub(crate) async fn reload_certificate(&self) {
-        self.api.reload_certificate().await;
+        if let Some(api) = &self.api {
+            api.reload_certificate().await;
+        }
     }
 
     /// Ends when the API has ended by itself, which it should not.
     pub(crate) fn ended(&self) -> impl Future<Output = ()> {
-        self.api.ended()
+        let ended = self.api.as_ref().map(Listener::ended);
+        async move {
+            match ended {
+                Some(ended) => ended.await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// What cuts a stop short.
     pub(crate) fn cutter(&self) -> Cutter {
-        self.api.cutter()
+        Cutter::of(self.api.as_ref(), self.cut.clone())
     }
 
-    /// Stops: takes no new connections, finishes what was accepted as long as the
-    /// settings allow, lets go of the store.
+    /// Stops: takes no new calls and waits for those in progress, then takes no new
+    /// connections and finishes what was accepted, each as long as the settings
+    /// allow; lets go of the store.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
-        let ended = self.api.stop(self.drain).await;
+        if let Some(voice) = &self.voice {
+            // A second signal leaves no more time than hanging up takes.
+            let hung_up = tokio::select! {
+                hung_up = voice.drain(self.voice_drain) => hung_up,
+                () = self.cut.cancelled() => voice.drain(Duration::ZERO).await,
+            };
+            if hung_up > 0 {
+                tracing::warn!(calls = hung_up, "calls were hung up to stop");
+            }
+            voice.stop().await;
+        }
+        let ended = match self.api {
+            Some(api) => api.stop(self.drain).await,
+            None => Ok(()),
+        };
         if let Some(operator) = self.operator {
             // Scrapes can wait for no one once the API is gone.
             operator.stop(Duration::ZERO).await?;
@@ -173,6 +226,14 @@ fn keep_recordings(app: &App, settings: &Settings, api: SocketAddr) -> Result<()
         Failure::new(format!("recordings cannot be kept: {what}"))
             .hint("see [recordings] in the settings")
     })
+}
+
+/// The first address for SIP over UDP.
+fn udp_address(voice: &VoicePlane) -> Option<String> {
+    let addresses = voice.addresses();
+    let mut addresses = addresses.iter();
+    let udp = addresses.find(|(transport, _)| *transport == Transport::Udp);
+    udp.map(|(_, address)| address.to_string())
 }
 
 /// What is said of an address.

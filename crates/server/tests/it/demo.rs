@@ -9,7 +9,11 @@ fn once_tells_the_story_and_leaves_nothing() {
     for said in [
         "Ben (13800000000) rings and sees 1700000000",
         "Anna (13700000000) rings and sees 1700000000",
-        "nobody rings (NoBinding)",
+        "heard the caller's tone for",
+        "a stranger (13500000000) dials",
+        "nobody rings (404); the caller hears",
+        "connected, ",
+        "recording /",
         "NumberNotEnough",
         "1 held by A",
         "nobody rings (Ended)",

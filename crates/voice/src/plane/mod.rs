@@ -213,6 +213,15 @@ impl VoicePlane {
         statistics(&self.shared)
     }
 
+    /// Asks a peer whether it is there (OPTIONS); the status it answers.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    pub async fn ask(&self, transport: Transport, peer: SocketAddr) -> Result<u16, String> {
+        let asked = self.shared.stack.ask_options(transport, peer).await;
+        asked.map_err(|fault| fault.to_string())
+    }
+
     /// Takes no new calls (503), waits up to `limit` for those that talk, then hangs up the rest.
     /// Returns how many had to be hung up.
     pub async fn drain(&self, limit: Duration) -> usize {

@@ -1,6 +1,7 @@
 //! `demo`: the whole of it in one process and a temporary directory, over real
 //! HTTP with real signatures, told step by step.
 
+mod calls;
 mod snippets;
 mod story;
 
@@ -15,6 +16,7 @@ use crate::logging;
 use crate::operator_file::OperatorFile;
 use crate::output::{Output, say};
 use crate::wire::Running;
+use calls::Carrier;
 use story::Story;
 
 /// Runs the story, then stays up until Ctrl-C unless it is to be told once.
@@ -52,6 +54,7 @@ fn settings_in(folder: &std::path::Path) -> Result<Settings, Failure> {
     let flags = vec![
         ("http.listen", "127.0.0.1:0".to_owned()),
         ("operator.listen", "127.0.0.1:0".to_owned()),
+        ("voice.sip", "127.0.0.1:0".to_owned()),
         ("store.data", data),
         ("log.level", "warn".to_owned()),
     ];
@@ -76,7 +79,11 @@ async fn tell(
     let pool = story.make_pool(&operator).await?;
     let (id, secret) = story.make_key(&operator).await?;
     let application = client(server, &id, &secret)?;
-    story.bind_and_call(&application, &operator, &pool).await?;
+    let sip = server.sip_endpoint.as_deref();
+    let carrier = Carrier::start(&mut story, &operator, sip).await?;
+    story
+        .bind_and_call(&application, &operator, &carrier, &pool, &data)
+        .await?;
     if output.is_json() {
         let key = json!({"AccessKeyId": id, "SecretAccessKey": secret});
         output.show(&story.value(&pool, &key), |_| String::new());

@@ -1,7 +1,10 @@
 //! What the demo does, and says while it does it.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
+use super::calls::Carrier;
 use crate::client::{CallError, Client, unix_now_s};
 use crate::failure::Failure;
 use crate::output::{Output, list, say, text};
@@ -101,26 +104,30 @@ impl Story {
         Ok((id, text(&made, "SecretAccessKey").to_owned()))
     }
 
-    /// Binds, asks who would ring, is refused, unbinds.
+    /// Binds, calls over SIP, is refused, unbinds.
     pub(super) async fn bind_and_call(
         &mut self,
         application: &Client,
         operator: &Client,
+        carrier: &Carrier,
         pool: &str,
+        data: &Path,
     ) -> Result<(), Failure> {
         self.step("An AX: Anna is reached by a Shanghai number, by whoever dials it");
         let ax = bind(application, pool, ANNA, None, "021").await?;
         self.tell(&format!("Anna {ANNA} got X {}", text(&ax, "PhoneNoX")));
-        self.who_rings(operator, text(&ax, "PhoneNoX"), STRANGER)
-            .await?;
+        carrier.talk(self, STRANGER, text(&ax, "PhoneNoX")).await?;
 
         self.step("An AXB: Anna and Ben reach each other by a Beijing number, nobody else does");
         let axb = bind(application, pool, ANNA, Some(BEN), "010").await?;
         let x = text(&axb, "PhoneNoX");
         self.tell(&format!("Anna {ANNA} and Ben {BEN} got X {x}"));
-        for caller in [ANNA, BEN, STRANGER] {
-            self.who_rings(operator, x, caller).await?;
+        for caller in [ANNA, BEN] {
+            carrier.talk(self, caller, x).await?;
         }
+        carrier.refused(self, STRANGER, x).await?;
+        let binding = text(&axb, "SubId");
+        carrier.records(self, application, binding, data).await?;
 
         self.refusal(application, operator, pool).await?;
 
@@ -128,10 +135,8 @@ impl Story {
         let parameters = json!({"NumberPoolNo": pool, "SubId": text(&axb, "SubId")});
         application.call("UnbindAXB", &parameters).await?;
         self.tell(&format!("{} has ended", text(&axb, "SubId")));
-        for caller in [ANNA, BEN] {
-            self.who_rings(operator, x, caller).await?;
-        }
-        Ok(())
+        carrier.refused(self, ANNA, x).await?;
+        self.who_rings(operator, x, BEN).await
     }
 
     async fn who_rings(&mut self, operator: &Client, x: &str, caller: &str) -> Result<(), Failure> {
@@ -211,7 +216,8 @@ fn asked(pool: &str, a: &str, b: Option<&str>, city: &str) -> Value {
     })
 }
 
-fn named(number: &str) -> String {
+/// A number of the demo with its person.
+pub(super) fn named(number: &str) -> String {
     let name = match number {
         ANNA => "Anna",
         BEN => "Ben",

@@ -1,0 +1,89 @@
+//! The voice plane of this node: its start, its end, and what the application may ask of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axbridge_app::App;
+use axbridge_app::voice::{PeerAnswer, PeerAnswers, VoiceFace};
+use axbridge_domain::trunk::{Host, Peer, Trunk};
+use axbridge_voice::plane::VoicePlane;
+
+use crate::config::Settings;
+use crate::failure::Failure;
+
+/// How long a peer's name may take to be looked up.
+const LOOKUP: Duration = Duration::from_secs(3);
+/// How long a peer may take to answer OPTIONS.
+const ANSWER: Duration = Duration::from_secs(4);
+
+/// Starts the voice plane, if this node is to have one.
+pub(super) async fn start(
+    app: &Arc<App>,
+    settings: &Settings,
+) -> Result<Option<Arc<VoicePlane>>, Failure> {
+    if !settings.voice.is_on() {
+        return Ok(None);
+    }
+    let plane = settings
+        .voice
+        .plane(settings.recordings.spool_in(&settings.store.data));
+    let plane = plane.map_err(Failure::usage)?;
+    let started = VoicePlane::start(app.clone(), plane).await;
+    let plane = started.map_err(|error| {
+        Failure::new(format!("the voice plane cannot start: {error}"))
+            .hint("`axbridge doctor` looks at addresses and ports")
+    })?;
+    let plane = Arc::new(plane);
+    app.set_voice(Arc::new(Face(plane.clone())));
+    Ok(Some(plane))
+}
+
+/// The plane as the application sees it.
+struct Face(Arc<VoicePlane>);
+
+impl VoiceFace for Face {
+    fn test_trunk<'a>(&'a self, trunk: &'a Trunk) -> PeerAnswers<'a> {
+        Box::pin(async move {
+            // All at once: a trunk has several peers, and a request has its time.
+            let asked = trunk.peers.iter().map(|peer| self.ask(peer));
+            futures_util::future::join_all(asked).await
+        })
+    }
+}
+
+impl Face {
+    async fn ask(&self, peer: &Peer) -> PeerAnswer {
+        let begun = Instant::now();
+        let status = match address_of(peer).await {
+            Ok(address) => {
+                let asked = self.0.ask(peer.transport, address);
+                let answer = tokio::time::timeout(ANSWER, asked).await;
+                let silence = format!("no answer within {} s", ANSWER.as_secs());
+                answer.unwrap_or(Err(silence))
+            }
+            Err(why) => Err(why),
+        };
+        PeerAnswer {
+            peer: peer.address(),
+            status,
+            ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// The first address of a peer.
+async fn address_of(peer: &Peer) -> Result<SocketAddr, String> {
+    let name = match &peer.host {
+        Host::Address(ip) => return Ok(SocketAddr::new(*ip, peer.port_or_default())),
+        Host::Name(name) => name,
+    };
+    let lookup = tokio::net::lookup_host((name.as_str(), peer.port_or_default()));
+    match tokio::time::timeout(LOOKUP, lookup).await {
+        Ok(Ok(mut found)) => found
+            .next()
+            .ok_or_else(|| "the name has no address".to_owned()),
+        Ok(Err(error)) => Err(format!("the name cannot be looked up: {error}")),
+        Err(_) => Err("the name could not be looked up in time".to_owned()),
+    }
+}
