@@ -171,11 +171,7 @@ impl Metrics {
             "Calls that ended, by how they came out",
             metrics.calls.clone(),
         );
-        registry.register(
-            "live_bindings",
-            "Bindings that are live",
-            metrics.live.clone(),
-        );
+        registry.register("live_bindings", "Live bindings", metrics.live.clone());
         metrics.recordings.register(&mut registry);
         Self {
             registry,
