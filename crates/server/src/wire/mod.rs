@@ -48,6 +48,19 @@ pub(crate) struct Running {
     cut: CancellationToken,
 }
 
+/// A run that was cut off leaves calls that nobody ended.
+async fn close_open_calls(app: &App) -> Result<(), Failure> {
+    let closed = app.close_calls_of_last_run().await;
+    let closed = closed.map_err(open::app_failure)?;
+    if closed > 0 {
+        tracing::warn!(
+            calls = closed,
+            "calls that the last run left open were closed"
+        );
+    }
+    Ok(())
+}
+
 impl Running {
     /// Starts everything; when this returns, requests are answered.
     ///
@@ -65,14 +78,7 @@ impl Running {
         let tls = http::load_certificate(&settings.http).await?;
         let app = open::open(settings).await?;
         let first_key = app.first_start().await.map_err(open::app_failure)?;
-        let closed = app.close_calls_of_last_run().await;
-        let closed = closed.map_err(open::app_failure)?;
-        if closed > 0 {
-            tracing::warn!(
-                calls = closed,
-                "calls that the last run left open were closed"
-            );
-        }
+        close_open_calls(&app).await?;
         let is_first_start = first_key.is_some();
         let key = open::operator_key(&app, &settings.store.data, first_key).await?;
 
