@@ -9,6 +9,7 @@ use axbridge_app::{
     chance::Chance,
     clock::Clock,
     model::{BindingRef, CallFilter, CallRecord, Page},
+    recordings::RecordingSettings,
     records::CallSettings,
     trunks::TrunkChange,
 };
@@ -139,6 +140,10 @@ impl House {
             app.create_trunk(name, change).await.expect("a trunk");
         }
         let spool = directory.path().join("spool");
+        let kept = directory.path().join("recordings");
+        app.keep_recordings(RecordingSettings::in_directory(kept, spool.clone()))
+            .expect("a place for recordings");
+        tokio::spawn(app.clone().recordings_until(std::future::pending()));
         let plane = start_plane(app.clone(), spool, setup.settings).await;
         Self {
             app,
@@ -179,6 +184,19 @@ impl House {
         let spool = self.directory.path().join("spool-two");
         let plane = start_plane(app.clone(), spool, |_| ()).await;
         (app, plane)
+    }
+
+    /// How long the recording of a call is, once it is kept, in milliseconds.
+    pub(crate) async fn recorded_ms(&self, call: &CallRecord) -> u64 {
+        for _ in 0..500 {
+            let kept = self.app.store().recording(call.account, call.id).await;
+            if let Some(recording) = kept.expect("the store") {
+                assert_eq!(recording.failed, None);
+                return recording.duration_ms;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the recording is not kept");
     }
 
     pub(crate) async fn unbind(&self, sub_id: SubId) {

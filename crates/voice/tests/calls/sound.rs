@@ -81,6 +81,8 @@ async fn each_hears_the_other_through_the_platform_only_and_it_is_recorded() {
         (1, 1)
     );
     assert_eq!(recorded.recordings_failed, 0);
+    let calls = house.ended_calls(1).await;
+    assert!(house.recorded_ms(&calls[0]).await >= 600);
 }
 
 /// A key as RFC 4733 sends it: three packets, the last three times.
