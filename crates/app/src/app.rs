@@ -25,7 +25,7 @@ use moka::sync::Cache;
 
 use crate::{
     callbacks::CallbackSettings, chance::Chance, clock::Clock, error::AppError, metrics::Metrics,
-    recordings::Recordings, records::CallSettings, voice::VoiceFace,
+    prompts::PromptReader, recordings::Recordings, records::CallSettings, voice::VoiceFace,
 };
 
 /// What the application is made of.
@@ -71,6 +71,7 @@ pub struct App {
     accounts: Cache<AccountId, Arc<Account>>,
     pub(crate) trunks: Cache<(), Arc<Vec<TrunkRecord>>>,
     pub(crate) voice: OnceLock<Arc<dyn VoiceFace>>,
+    pub(crate) prompt_reader: OnceLock<PromptReader>,
 }
 
 /// How long another node's change of an account's terms may go unseen.
@@ -113,6 +114,7 @@ impl App {
                 .time_to_live(ACCOUNT_CACHE)
                 .build(),
             voice: OnceLock::new(),
+            prompt_reader: OnceLock::new(),
             trunks: Cache::builder()
                 .max_capacity(1)
                 .time_to_live(TRUNK_CACHE)

@@ -17,6 +17,7 @@
 //! | [`recordings`] | recordings and their transcripts: kept, handed out, destroyed |
 //! | [`risk`] | blacklists, frequency windows, what they forbid |
 //! | [`sweep`], [`retention`] | the chores that time brings; the end of what is kept |
+//! | [`prompts`] | what callers hear before they are connected |
 //! | [`trunks`], [`voice`] | the SIP peers over which calls come and go; what is asked of this node's voice plane |
 //! | [`error`] | why a use case was refused |
 //! | [`clock`], [`chance`], [`metrics`] | the moment, the dice, the counts |
@@ -34,6 +35,7 @@ pub mod error;
 pub mod metrics;
 pub mod numbers;
 pub mod pools;
+pub mod prompts;
 pub mod recordings;
 pub mod records;
 pub mod retention;

@@ -4,6 +4,7 @@
 
 mod callback;
 mod phone;
+mod prompt;
 mod trunk;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 
 pub(crate) use callback::{Callback, Event, Period};
 pub(crate) use phone::{Fate, Phone, PhoneCall, PhoneListen, PhoneVoice, Sound};
+pub(crate) use prompt::Prompt;
 pub(crate) use trunk::{Trunk, TrunkFields};
 
 /// Self-hosted privacy numbers, wire-compatible with the vms API 2022-01-01.
@@ -122,6 +124,9 @@ pub(crate) enum Command {
     /// Trunks: SIP peers over which calls come and go
     #[command(subcommand)]
     Trunk(Trunk),
+    /// Prompts: what callers hear before they are connected
+    #[command(subcommand)]
+    Prompt(Prompt),
     /// A scripted softphone and carrier, for tests without a carrier
     #[command(subcommand)]
     Phone(Phone),

@@ -32,6 +32,7 @@ mod number_pool_list;
 mod number_records;
 mod parameters;
 mod pool_records;
+mod prompt_actions;
 mod query_audio_record_file_url;
 mod query_audio_record_to_text_file_url;
 mod query_call_record_msg;
@@ -115,6 +116,9 @@ pub const ACTIONS: &[Action] = &[
     delete_trunk::ACTION,
     list_trunks::ACTION,
     test_trunk::ACTION,
+    prompt_actions::UPLOAD,
+    prompt_actions::LIST,
+    prompt_actions::DELETE,
 ];
 
 /// The action of that name or alias, in any case.

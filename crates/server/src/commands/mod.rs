@@ -14,6 +14,7 @@ mod key;
 mod number;
 mod phone;
 mod pool;
+mod prompt;
 mod resolve;
 mod risk;
 mod serve;
@@ -52,6 +53,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Resolve(asked) => resolve::resolve(&client(&global)?, output, asked).await?,
         Command::Explain(asked) => resolve::explain(&client(&global)?, output, asked).await?,
         Command::Trunk(trunk) => trunk::run(&client(&global)?, output, trunk).await?,
+        Command::Prompt(prompt) => prompt::run(&client(&global)?, output, prompt).await?,
         Command::Phone(phone) => return phone::run(&global, output, phone).await,
         Command::Doctor(settings) => return doctor::run(&global, output, settings).await,
         Command::Bench(asked) => return bench::run(client(&global)?, output, asked).await,

@@ -87,6 +87,7 @@ impl Running {
             None => settings.http.listen,
         };
         keep_recordings(&app, settings, api_address)?;
+        app.set_prompt_reader(voice::read_prompt);
         let voice = voice::start(&app, settings).await?;
         let api = api.map(|api| Listener::api(api, &app, settings, tls));
         let api = api.transpose()?;

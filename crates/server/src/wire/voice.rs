@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axbridge_app::App;
 use axbridge_app::voice::{PeerAnswer, PeerAnswers, VoiceFace};
 use axbridge_domain::trunk::{Host, Peer, Trunk};
+use axbridge_voice::audio::{Clip, ClipLimits, Codec};
 use axbridge_voice::plane::VoicePlane;
 
 use crate::config::Settings;
@@ -16,6 +17,13 @@ use crate::failure::Failure;
 const LOOKUP: Duration = Duration::from_secs(3);
 /// How long a peer may take to answer OPTIONS.
 const ANSWER: Duration = Duration::from_secs(4);
+
+/// Makes a prompt of a WAV or MP3 file.
+pub(super) fn read_prompt(file: &[u8]) -> Result<Vec<u8>, String> {
+    let clip = Clip::read(file, ClipLimits::default()).map_err(|error| error.to_string())?;
+    let samples = clip.samples().iter();
+    Ok(samples.map(|sample| Codec::Pcma.encode(*sample)).collect())
+}
 
 /// Starts the voice plane, if this node is to have one.
 pub(super) async fn start(
