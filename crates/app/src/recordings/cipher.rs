@@ -169,7 +169,7 @@ mod tests {
     /// Bytes that differ from place to place.
     fn plain(length: usize) -> Vec<u8> {
         (0..length)
-            .map(|index| (index as u64 * 2_654_435_761 >> 7) as u8)
+            .map(|index| ((index as u64 * 2_654_435_761) >> 7) as u8)
             .collect()
     }
 
