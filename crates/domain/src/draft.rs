@@ -78,6 +78,7 @@ pub struct Draft<'table> {
     pairs: HashTable<Lead>,
     ends: HashMap<RecordNo, Timestamp>,
     loads: HashMap<PhoneNumber, Load>,
+    touched: Vec<PhoneNumber>,
 }
 
 impl<'table> Draft<'table> {
@@ -93,6 +94,7 @@ impl<'table> Draft<'table> {
             pairs: HashTable::new(),
             ends: HashMap::new(),
             loads: HashMap::new(),
+            touched: Vec::new(),
         }
     }
 
@@ -217,6 +219,9 @@ impl<'table> Draft<'table> {
             return;
         };
         for route in record.shape.routes(record.x) {
+            if self.touched.last() != Some(&route.x) {
+                self.touched.push(route.x);
+            }
             let hash = route_hash(route.x, route.selector);
             let same = |lead: &Lead| {
                 let other = records.get(lead.added);
@@ -232,6 +237,12 @@ impl<'table> Draft<'table> {
             other.is_some_and(|other| same_pair(pair, (other.shape.a(), other.shape.b())))
         };
         point(&mut self.pairs, Lead { hash, added }, same);
+    }
+
+    /// The numbers that the batch changed anything about; one may stand here more than once.
+    #[must_use]
+    pub fn touched(&self) -> &[PhoneNumber] {
+        &self.touched
     }
 
     /// Ends a live binding now; false if it is not live.
@@ -250,6 +261,7 @@ impl<'table> Draft<'table> {
         let Some((place, holder)) = self.live_place(sub_id, x, shape) else {
             return false;
         };
+        self.touched.extend(shape.routes(x).map(|route| route.x));
         match place {
             Place::Table(no) => {
                 self.ends.insert(no, until);

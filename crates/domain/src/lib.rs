@@ -25,6 +25,7 @@ pub mod call;
 pub mod call_outcome;
 pub mod city;
 pub mod city_order;
+pub mod closed;
 pub mod delivery;
 pub mod draft;
 pub mod draws;

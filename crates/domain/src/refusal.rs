@@ -50,7 +50,17 @@ impl Tally {
     /// Counts one number.
     pub fn count(&mut self, verdict: Result<(), Obstacle>) {
         self.total += 1;
-        let place = match verdict {
+        *self.place(verdict) += 1;
+    }
+
+    /// Takes back that a number was counted with this obstacle.
+    pub(crate) fn uncount(&mut self, obstacle: Obstacle) {
+        self.total -= 1;
+        *self.place(Err(obstacle)) -= 1;
+    }
+
+    fn place(&mut self, verdict: Result<(), Obstacle>) -> &mut u64 {
+        match verdict {
             Ok(()) => &mut self.eligible,
             Err(Obstacle::Disabled) => &mut self.disabled,
             Err(Obstacle::AtCap) => &mut self.at_cap,
@@ -59,8 +69,7 @@ impl Tally {
             Err(Obstacle::HeldByB) => &mut self.held_by_b,
             Err(Obstacle::HeldByAx) => &mut self.held_by_ax,
             Err(Obstacle::Quarantined) => &mut self.quarantined,
-        };
-        *place += 1;
+        }
     }
 }
 

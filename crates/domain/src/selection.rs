@@ -7,6 +7,7 @@
 use crate::{
     binding::Shape,
     city_order::Tier,
+    closed::{Closed, Kind},
     draft::{ClaimRefusal, ClaimRules, Draft},
     draws::Draws,
     inventory::Inventory,
@@ -156,6 +157,27 @@ pub fn choose(
     wanted: &Wanted,
     seed: u64,
 ) -> Result<PhoneNumber, Refusal> {
+    choose_among_open(
+        inventory,
+        draft,
+        wanted,
+        seed,
+        &mut Closed::of_lists_from(usize::MAX),
+    )
+}
+
+/// The same, with what is known of closed numbers: whoever keeps it from one choice to the next
+/// must tell it what happens to numbers ([`Closed::reopen`], [`Closed::clear`]).
+///
+/// # Errors
+/// As [`choose`].
+pub fn choose_among_open(
+    inventory: &Inventory,
+    draft: &Draft<'_>,
+    wanted: &Wanted,
+    seed: u64,
+    closed: &mut Closed,
+) -> Result<PhoneNumber, Refusal> {
     let mut draws = Draws::from_seed(seed);
     let [full, shortest] = wanted.quarantines_ms();
     let view = |quarantine_ms| View {
@@ -168,13 +190,13 @@ pub fn choose(
     // are not: whoever is refused costs no second look.
     let mut places = Vec::with_capacity(wanted.tiers.len());
     for tier in &wanted.tiers {
-        match view(full).choose_in(*tier, &mut draws) {
+        match view(full).choose_in(*tier, &mut draws, closed) {
             Ok(x) => return Ok(x),
             Err(tally) => places.push((*tier, tally)),
         }
     }
     for (tier, _) in places.iter().filter(|(_, tally)| tally.eligible > 0) {
-        if let Ok(x) = view(shortest).choose_in(*tier, &mut draws) {
+        if let Ok(x) = view(shortest).choose_in(*tier, &mut draws, closed) {
             return Ok(x);
         }
     }
@@ -229,23 +251,27 @@ impl View<'_> {
         self.judge(x, self.quarantine_ms).is_ok()
     }
 
-    /// Judges a number and counts it as it stands under the shortest quarantine.
-    fn judge_and_count(&self, x: PhoneNumber, tally: &mut Tally) -> Option<Candidate> {
+    /// Judges a number, and how it stands under the shortest quarantine.
+    fn judge_both(&self, x: PhoneNumber) -> (Option<Candidate>, Result<(), Obstacle>) {
         let [_, shortest] = self.wanted.quarantines_ms();
         let verdict = self.judge(x, self.quarantine_ms);
         let counted = match verdict {
             Err(Obstacle::Quarantined) if shortest < self.quarantine_ms => self.judge(x, shortest),
             _ => verdict,
         };
-        tally.count(counted.map(|_| ()));
-        verdict.ok()
+        (verdict.ok(), counted.map(|_| ()))
     }
 
     /// A number of a place.
     ///
     /// # Errors
     /// If there is none: how the numbers of the place stand under the shortest quarantine.
-    fn choose_in(&self, tier: Tier, draws: &mut Draws) -> Result<PhoneNumber, Tally> {
+    fn choose_in(
+        &self,
+        tier: Tier,
+        draws: &mut Draws,
+        closed: &mut Closed,
+    ) -> Result<PhoneNumber, Tally> {
         let list = self.inventory.list(self.wanted.pool, tier.city());
         let policy = self.wanted.rules.policy;
         if policy != Policy::Random
@@ -258,16 +284,47 @@ impl View<'_> {
         if let Some(best) = pick(policy, eligible) {
             return Ok(best.x);
         }
-        let mut tally = Tally::default();
-        let every = list.iter();
-        let eligible = every.filter_map(|x| self.judge_and_count(*x, &mut tally));
-        let best = match policy {
+        self.choose_of_all(tier, list, draws, closed)
+    }
+
+    /// Looks at every number of a place that may be open.
+    fn choose_of_all(
+        &self,
+        tier: Tier,
+        list: &[PhoneNumber],
+        draws: &mut Draws,
+        closed: &mut Closed,
+    ) -> Result<PhoneNumber, Tally> {
+        closed.reopen(self.draft.touched().iter().copied());
+        // Closed to everybody else for another reason, perhaps.
+        closed.reopen(self.wanted.never.into_iter().flatten());
+        let kind = Kind::of(self.wanted, tier);
+        let known = closed.open(kind);
+        let is_known = known.is_some();
+        let (open, mut tally) = known.unwrap_or_default();
+        let mut shut = Vec::new();
+        let every = if is_known { open.as_slice() } else { list };
+        let eligible = every.iter().filter_map(|x| {
+            let (candidate, counted) = self.judge_both(*x);
+            tally.count(counted);
+            if let Err(obstacle) = counted
+                && Kind::is_closed(self.wanted, *x, obstacle)
+            {
+                shut.push((*x, obstacle));
+            }
+            candidate
+        });
+        let best = match self.wanted.rules.policy {
             Policy::Random => {
                 let all: Vec<Candidate> = eligible.collect();
                 all.get(draws.below(all.len())).copied()
             }
-            Policy::Protect | Policy::Pack | Policy::Spread => pick(policy, eligible),
+            policy => pick(policy, eligible),
         };
+        // A list is worth remembering once there was nothing in it.
+        if is_known || best.is_none() {
+            closed.note(kind, list, shut);
+        }
         best.map(|candidate| candidate.x).ok_or(tally)
     }
 

@@ -113,7 +113,7 @@ fn decide(
 
 /// Chooses X, or checks the named one.
 fn place(
-    batch: &Batch<'_>,
+    batch: &mut Batch<'_>,
     command: &BindCommand,
     pool: &Pool,
     shape: &Shape,
@@ -121,7 +121,9 @@ fn place(
     match &command.placement {
         Placement::Select { .. } => {
             let wanted = wanted(command, pool, shape);
-            selection::choose(&batch.state.inventory, &batch.draft, &wanted, command.seed)
+            let inventory = &batch.state.inventory;
+            let seed = command.seed;
+            selection::choose_among_open(inventory, &batch.draft, &wanted, seed, batch.closed)
                 .map_err(BindRefusal::NoneEligible)
         }
         Placement::Named(x) => named(batch, command, pool, shape, *x)

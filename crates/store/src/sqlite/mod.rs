@@ -53,7 +53,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use axbridge_domain::time::Timestamp;
+use axbridge_domain::{closed::Closed, time::Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -257,6 +257,7 @@ fn start(
         connection: opened.connection,
         shared: Arc::clone(&shared),
         ledger,
+        closed: Closed::default(),
     };
     let thread = std::thread::Builder::new()
         .name("store-writer".to_owned())

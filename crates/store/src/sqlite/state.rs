@@ -108,6 +108,19 @@ pub(super) enum Change {
     CallKeyDestroyed(Month),
 }
 
+impl Change {
+    /// Whether it changes which numbers may be given out.
+    pub(super) fn is_of_numbers(&self) -> bool {
+        matches!(
+            self,
+            Change::Pool(_)
+                | Change::NumberAdded(_)
+                | Change::NumberEnabled(..)
+                | Change::NumbersRemoved(_)
+        )
+    }
+}
+
 /// What the writer and the readers share.
 pub(super) struct Shared {
     state: RwLock<State>,

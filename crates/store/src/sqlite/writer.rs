@@ -14,6 +14,7 @@ use std::{
 use axbridge_domain::{
     account::AccountId,
     binding::SubId,
+    closed::Closed,
     draft::{Delta, Draft},
     pool::{Pool, PoolNo},
     time::Timestamp,
@@ -129,6 +130,7 @@ pub(super) struct Batch<'a> {
     pub(super) keys: &'a Keyring,
     pub(super) options: &'a StoreOptions,
     pub(super) ledger: &'a Ledger,
+    pub(super) closed: &'a mut Closed,
     next_seq: i64,
     after: AfterCommit,
 }
@@ -236,6 +238,8 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) shared: Arc<Shared>,
     pub(super) ledger: Ledger,
+    /// What full looks at lists found closed.
+    pub(super) closed: Closed,
 }
 
 impl Writer {
@@ -304,10 +308,13 @@ impl Writer {
                 keys: &shared.keys,
                 options: &shared.options,
                 ledger: &self.ledger,
+                closed: &mut self.closed,
                 next_seq: self.ledger.next_seq,
                 after: AfterCommit::default(),
             };
             let ran = jobs.iter_mut().try_for_each(|job| job.run(&mut batch));
+            // Whether or not the batch comes to stand.
+            batch.closed.reopen(batch.draft.touched().iter().copied());
             if let Err(error) = ran {
                 self.roll_back();
                 return Err(error);
@@ -328,6 +335,7 @@ impl Writer {
         let mut state = self.shared.change();
         let remembered = state.routes.remembered();
         let expired = state.routes.advance(now);
+        self.closed.reopen(expired.iter().map(|end| end.x));
         self.ledger.forgotten += remembered.saturating_sub(state.routes.remembered()) as u64;
         for end in expired {
             if let Some((_, pool)) = state.pool_of(end.x) {
@@ -378,6 +386,9 @@ impl Writer {
         let mut state = self.shared.change();
         state.routes.apply(delta);
         for change in after.changes {
+            if change.is_of_numbers() {
+                self.closed.clear();
+            }
             state.apply(change);
         }
     }
