@@ -263,7 +263,8 @@ async fn is_kept_and_read_and_destroyed(encrypt: bool) {
     }
     let links = kept.links().await.expect("links");
     let plain = sound(LONG, 2);
-    for (from, until) in [(0, LONG), (5_000_000, 6_000_000), (LONG - 9, LONG), (0, 1)] {
+    // Not 0 to 0: this server answers that with the whole, which is refused as it should be.
+    for (from, until) in [(0, LONG), (5_000_000, 6_000_000), (LONG - 9, LONG), (0, 2)] {
         let read = kept.read(&links.left, from as u64, until as u64).await;
         assert!(read.expect("it is read") == plain[from..until], "{from}");
     }
