@@ -158,7 +158,8 @@ impl App {
             | Topic::CallRecord => self.call_message(event).await,
             Topic::RiskFrozen => self.risk_message(event, true).await,
             Topic::RiskUnfrozen => self.risk_message(event, false).await,
-            Topic::RecordingReady | Topic::RecordingFailed => Ok(None),
+            Topic::RecordingReady => self.recording_message(event).await,
+            Topic::RecordingFailed => Ok(None),
         }
     }
 
@@ -199,6 +200,27 @@ impl App {
                 },
                 None => Message::CallRecord { call, at: event.at },
             }))
+    }
+
+    async fn recording_message(&self, event: &Event) -> Result<Option<Message>, AppError> {
+        let Ok(call) = event.subject.parse::<CallId>() else {
+            return Ok(None);
+        };
+        let links = match self.recording_links(event.account, call, None).await {
+            Ok(links) => links,
+            Err(AppError::NoRecording(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let of_call = self.calls_by_ids(Some(event.account), &[call]).await?;
+        let binding = of_call.into_iter().next().and_then(|it| it.call.binding);
+        Ok(Some(Message::Recording(RecordingNotice {
+            account: event.account,
+            call,
+            mixed_url: links.mixed,
+            left_url: links.left,
+            right_url: links.right,
+            user_data: binding.and_then(|it| it.user_data),
+        })))
     }
 
     async fn risk_message(&self, event: &Event, frozen: bool) -> Result<Option<Message>, AppError> {
