@@ -3,6 +3,7 @@
 use axbridge_app::AppError;
 use axbridge_app::callbacks::{DeliveryRow, EventRow, Receiver};
 use axbridge_domain::delivery::{EventKind, ReceiverId};
+use axbridge_domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::action::{Field, FieldKind, Kind, Parameter};
@@ -20,6 +21,19 @@ pub(super) const KIND_NAMES: &[&str] = &[
 
 /// `CallbackId` as it is written: `CB` and 16 hex digits.
 const ID: Kind = Kind::Text { chars_max: 18 };
+
+/// A moment in Unix seconds, no later than times are written in ten digits.
+pub(super) const MOMENT: Kind = Kind::Integer {
+    min: 1,
+    max: 9_999_999_999,
+    zero_is_absent: true,
+};
+
+/// A moment that the call names, if it names one.
+pub(super) fn moment(call: &Call<'_>, name: &'static str) -> Result<Option<Timestamp>, CallError> {
+    let seconds: Option<i64> = call.get(name)?;
+    Ok(seconds.map(Timestamp::from_unix_s))
+}
 
 /// `CallbackId` of a callback.
 pub(super) const CALLBACK_ID: Parameter =

@@ -3,7 +3,7 @@
 use axbridge_app::callbacks::{DeliveryState, EventFilter};
 use serde_json::{Value, json};
 
-use super::callback_records::{EVENT, event};
+use super::callback_records::{EVENT, MOMENT, event, moment};
 use super::parameters::LIMIT;
 use crate::action::{Action, Field, FieldKind, Kind, Parameter, Permission, ResultShape};
 use crate::call::{Call, CallError};
@@ -25,8 +25,12 @@ pub(super) const ACTION: Action = Action {
                   `BeforeEventId`.",
     parameters: &[
         Parameter::optional("AccountId", Kind::Account, "Only those of this account."),
-        Parameter::optional("From", Kind::UnixSeconds, "Only those of then and later."),
-        Parameter::optional("To", Kind::UnixSeconds, "Only those of before then."),
+        Parameter::optional(
+            "From",
+            MOMENT,
+            "Only those of then and later, in Unix seconds.",
+        ),
+        Parameter::optional("To", MOMENT, "Only those of before then, in Unix seconds."),
         Parameter::optional(
             "State",
             Kind::Enumeration(STATES),
@@ -62,8 +66,8 @@ async fn run(call: &Call<'_>) -> Result<Value, CallError> {
     let named = |name: &str| DeliveryState::ALL.into_iter().find(|it| it.name() == name);
     let filter = EventFilter {
         account: call.get("AccountId")?,
-        from: call.get("From")?,
-        to: call.get("To")?,
+        from: moment(call, "From")?,
+        to: moment(call, "To")?,
         state: state.and_then(named),
         before: call.get("BeforeEventId")?,
     };

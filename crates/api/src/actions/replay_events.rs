@@ -1,9 +1,12 @@
 //! `ReplayEvents`: past events once more.
 
+use axbridge_app::AppError;
 use axbridge_app::callbacks::Replay;
 use serde_json::{Value, json};
 
-use super::callback_records::{KIND_NAMES, callback_id, callback_id_or_none, event_kind};
+use super::callback_records::{
+    KIND_NAMES, MOMENT, callback_id, callback_id_or_none, event_kind, moment,
+};
 use crate::action::{Action, Field, FieldKind, Kind, Parameter, Permission, ResultShape};
 use crate::call::{Call, CallError};
 
@@ -15,8 +18,8 @@ pub(super) const ACTION: Action = Action {
     description: "Also those that were delivered, under the same event id, and those from before a \
                   callback was made. What is not finished stays as it is.",
     parameters: &[
-        Parameter::required("From", Kind::UnixSeconds, "Events of then and later."),
-        Parameter::required("To", Kind::UnixSeconds, "Events of before then."),
+        Parameter::required("From", MOMENT, "Events of then and later, in Unix seconds."),
+        Parameter::required("To", MOMENT, "Events of before then, in Unix seconds."),
         Parameter::optional(
             "AccountId",
             Kind::Account,
@@ -49,8 +52,8 @@ async fn run(call: &Call<'_>) -> Result<Value, CallError> {
     };
     let replay = Replay {
         account,
-        from: call.need("From")?,
-        to: call.need("To")?,
+        from: moment(call, "From")?.ok_or(AppError::Missing("From"))?,
+        to: moment(call, "To")?.ok_or(AppError::Missing("To"))?,
         receiver,
         kind: event_kind(call)?,
     };
