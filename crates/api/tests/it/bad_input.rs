@@ -56,6 +56,7 @@ impl Scene {
             "SubId" => json!(self.sub_id),
             "UpdateType" => json!("updateExpireTime"),
             "CallIdList" => json!("S0010_0000000000000001"),
+            "CallId" => json!("S0010_0000000000000001"),
             "CallbackId" => json!("CB0000000000000001"),
             "From" => json!(self.test.in_s(-3600)),
             "To" => json!(self.test.in_s(0)),
