@@ -57,6 +57,8 @@ impl Scene {
             "UpdateType" => json!("updateExpireTime"),
             "CallIdList" => json!("S0010_0000000000000001"),
             "CallId" => json!("S0010_0000000000000001"),
+            "VoiceCode" => json!("ask"),
+            "Audio" => json!("UklGRg=="),
             "CallbackId" => json!("CB0000000000000001"),
             "From" => json!(self.test.in_s(-3600)),
             "To" => json!(self.test.in_s(0)),
