@@ -5,6 +5,7 @@ mod announcements;
 mod bench;
 mod check;
 mod crash;
+mod deliveries;
 mod docs;
 mod fuzz;
 mod guard;
@@ -39,6 +40,9 @@ cargo xtask CHORE
   crash [--rounds N] [--seed N]
           kills the program, its disk and PostgreSQL again and again, 50 rounds
           on each store if not said otherwise, and judges what is left
+  deliveries
+          a thousand events a second to ten callbacks, with and without a dead
+          one among them, and how long each took
   sim [--steps N | --long | --only HISTORY] [--seed S] [--application]
           the simulation in release: the heart for 5 million steps and the
           application for 10 thousand, at --long for 100 million and 100
@@ -81,6 +85,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("sdk") => test::sdk_only(),
         Some("fuzz") => fuzz::fuzz(&arguments[1..]),
         Some("crash") => crash::crash(&arguments[1..]),
+        Some("deliveries") => deliveries::measure(),
         Some("sim") => sim::simulate(&arguments[1..]),
         Some("bench-heart") => bench::heart(&arguments[1..]),
         Some("bench-media") => bench::media(&arguments[1..]),
