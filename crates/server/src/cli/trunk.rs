@@ -43,8 +43,8 @@ pub(crate) enum Trunk {
 /// What can be said of a trunk.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct TrunkFields {
-    /// Where calls go: ADDRESS[:PORT][;transport=udp|tcp|tls][;priority=N][;weight=N]; several
-    /// times for several
+    /// Where calls go: ADDRESS, then :PORT, ;transport=udp or tcp, ;priority=N and ;weight=N as
+    /// wanted; several times for several
     #[arg(long, value_name = "PEER")]
     pub(crate) peer: Vec<String>,
     /// From where it may call, such as 192.0.2.0/24; several times for several [default: the

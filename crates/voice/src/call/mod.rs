@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The two legs meet only here, and only as values: that the callee answered, which way its sound
-//! flows. Whatever a leg is sent is written from our own side ([`negotiation`]); a change that one
+//! flows. Whatever a leg is sent is written from our own side (`negotiation`); a change that one
 //! leg asks for is answered at once, and the other leg is brought to what follows from it, so that
 //! no leg ever waits for the other.
 //!
