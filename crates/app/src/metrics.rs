@@ -297,7 +297,7 @@ impl Collector for StoreCollector {
         let bounds = BATCH_BOUNDS
             .iter()
             .map(|bound| *bound as f64)
-            .chain([f64::MAX]);
+            .chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(now.batches).collect();
         histogram.encode_histogram::<NoLabelSet>(now.committed as f64, now.commits, &buckets, None)
     }

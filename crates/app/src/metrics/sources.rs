@@ -31,7 +31,7 @@ pub enum Values {
     /// How often something took how long.
     Histogram {
         /// Upper bounds and how many fell under each but over the one before; the last bound is
-        /// `f64::MAX`.
+        /// `f64::INFINITY`.
         buckets: Vec<(f64, u64)>,
         /// The sum of all.
         sum: f64,
@@ -136,7 +136,7 @@ mod tests {
                     name: "voice_set_up_seconds",
                     help: "Time to the first sign",
                     values: Values::Histogram {
-                        buckets: vec![(0.1, 2), (f64::MAX, 1)],
+                        buckets: vec![(0.1, 2), (f64::INFINITY, 1)],
                         sum: 5.0,
                     },
                 },

@@ -77,7 +77,7 @@ fn calls(now: &VoiceStatistics) -> Vec<Reading> {
             help: "Time from a call's arrival to its ringing or answer",
             values: Values::Histogram {
                 buckets: bounds
-                    .chain([f64::MAX])
+                    .chain([f64::INFINITY])
                     .zip(now.set_up.iter().copied())
                     .collect(),
                 sum: now.set_up_ms as f64 / 1_000.0,
