@@ -50,6 +50,10 @@ impl Left {
         let files = std::fs::read_dir(self.folder.path().join("data")).expect("a folder");
         for file in files {
             let file = file.expect("a file");
+            if file.path().is_dir() {
+                // Recordings, of which there are none here; the program makes the folder anew.
+                continue;
+            }
             std::fs::copy(file.path(), copy.join(file.file_name())).expect("copied");
         }
         copy
