@@ -17,10 +17,13 @@ async fn a_talk_goes_on_while_new_calls_are_turned_away() {
     house.server.terminate();
     let sip = house.server.sip();
     let turned_away = async || {
-        let call = house
+        let mut call = house
             .a
             .call(sip, crate::house::A, crate::house::X, Script::default())
             .await;
+        if call.reaches(Stage::Answered).await {
+            call.hang_up().await;
+        }
         report(call).await.ended == Ended::Refused(503)
     };
     // The signal takes a moment to arrive; a call that gets through before is hung up.
