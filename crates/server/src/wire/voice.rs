@@ -40,7 +40,7 @@ pub(super) async fn start(
     let started = VoicePlane::start(app.clone(), plane).await;
     let plane = started.map_err(|error| {
         Failure::new(format!("the voice plane cannot start: {error}"))
-            .hint("`axbridge doctor` looks at addresses and ports")
+            .hint("look at voice.sip, voice.rtp_address and voice.rtp_ports: addresses must be of this machine, ports free")
     })?;
     let plane = Arc::new(plane);
     app.set_voice(Arc::new(Face(plane.clone())));
