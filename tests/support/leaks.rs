@@ -1,6 +1,13 @@
 //! The search for what must not be there: a number or a host of the other side, in whatever
 //! anybody can read. Plain, in hexadecimal, in base64 and with percent escapes, also inside of
 //! something longer.
+//!
+//! Every suite that lets people call each other searches by this: what each side received, and what
+//! lies about afterwards ([`leaks_in_files`]).
+
+use std::path::{Path, PathBuf};
+
+use memchr::memmem;
 
 /// One find.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,10 +68,34 @@ pub fn assert_no_leak(haystack: &[u8], needles: &[&str], what: &str) {
     );
 }
 
+/// Of a sound file as much as its headers may take: what follows is sound.
+const SOUND_HEAD_BYTES: usize = 4096;
+
+/// Searches the names of all files below `folder`, and what is in them; of sound files the head.
+/// Each find is told with its file.
+#[must_use]
+pub fn leaks_in_files(folder: &Path, needles: &[&str]) -> Vec<(PathBuf, Leak)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        let mut here = leaks(name.as_encoded_bytes(), needles);
+        if path.is_dir() {
+            found.extend(leaks_in_files(&path, needles));
+        } else if let Ok(mut bytes) = std::fs::read(&path) {
+            // What is gone meanwhile holds nothing.
+            if path.extension().is_some_and(|it| it == "wav") {
+                bytes.truncate(SOUND_HEAD_BYTES);
+            }
+            here.extend(leaks(&bytes, needles));
+        }
+        found.extend(here.into_iter().map(|leak| (path.clone(), leak)));
+    }
+    found
+}
+
 fn position(haystack: &[u8], pattern: &[u8]) -> Option<usize> {
-    haystack
-        .windows(pattern.len())
-        .position(|window| window == pattern)
+    memmem::find(haystack, pattern)
 }
 
 fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
@@ -92,37 +123,50 @@ fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
 /// Where `haystack` holds a base64 text that encodes something with `needle` in it, which can
 /// start in three places of a group.
 fn base64_position(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let haystack: Vec<u8> = haystack.iter().map(|byte| plain_base64(*byte)).collect();
     (0..3).find_map(|before| {
         let bits_before = before * 8;
         let bits_end = bits_before + needle.len() * 8;
         let mut padded = vec![0; before];
         padded.extend_from_slice(needle);
-        let pattern: Vec<u8> = base64(&padded).bytes().filter_map(six_bits).collect();
-        // Characters that share bits with what stands around are compared in the needle's bits.
-        let masks: Vec<u8> = (0..pattern.len())
-            .map(|index| {
-                let inside = |bit: usize| (bits_before..bits_end).contains(&(index * 6 + bit));
-                (0..6).fold(0, |mask, bit| mask << 1 | u8::from(inside(bit)))
-            })
-            .collect();
-        haystack.windows(pattern.len()).position(|window| {
-            let mut places = window.iter().zip(&pattern).zip(&masks);
-            places.all(|((byte, wanted), mask)| match six_bits(*byte) {
-                Some(bits) => bits & mask == wanted & mask,
-                None => *mask == 0,
+        let pattern = base64(&padded).into_bytes();
+        // Which bits of a character the needle decides: those at its ends share theirs with what
+        // stands around.
+        let mask = |index: usize| {
+            let inside = |bit: usize| (bits_before..bits_end).contains(&(index * 6 + bit));
+            (0..6).fold(0_u8, |mask, bit| mask << 1 | u8::from(inside(bit)))
+        };
+        let whole = |index: &usize| mask(*index) == 0b11_1111;
+        let first = (0..pattern.len()).find(whole)?;
+        let last = (0..pattern.len()).rfind(whole)?;
+        let core = memmem::find_iter(&haystack, &pattern[first..=last]);
+        core.filter_map(|at| at.checked_sub(first)).find(|start| {
+            (0..pattern.len()).all(|index| {
+                let wanted = six_bits(pattern[index]).unwrap_or_default() & mask(index);
+                let there = haystack.get(start + index).copied().and_then(six_bits);
+                mask(index) == 0 || there.is_some_and(|bits| bits & mask(index) == wanted)
             })
         })
     })
 }
 
-/// What a character of base64 or base64url stands for.
-fn six_bits(byte: u8) -> Option<u8> {
+/// The character of base64 that stands for the same as this one of base64url.
+const fn plain_base64(byte: u8) -> u8 {
+    match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    }
+}
+
+/// What a character of base64 stands for.
+const fn six_bits(byte: u8) -> Option<u8> {
     match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),
         b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
+        b'+' => Some(62),
+        b'/' => Some(63),
         _ => None,
     }
 }
@@ -167,6 +211,27 @@ mod tests {
             let text = base64(format!("{before}{NUMBER}\"}}").as_bytes());
             assert_eq!(forms(&format!("X: {text}==")), ["base64"], "{before}");
         }
+    }
+
+    #[test]
+    fn names_and_contents_of_files_are_searched_and_of_sound_only_the_head() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let within = folder.path().join("within");
+        std::fs::create_dir(&within).expect("a directory");
+        let write = |name: &str, bytes: &[u8]| {
+            std::fs::write(within.join(name), bytes).expect("written");
+        };
+        write(
+            "call-1.wav",
+            &[&[0; SOUND_HEAD_BYTES], NUMBER.as_bytes()].concat(),
+        );
+        write("clean", b"nothing");
+        assert_eq!(leaks_in_files(folder.path(), &[NUMBER]), []);
+        write(&format!("{NUMBER}.wav"), b"RIFF");
+        write("call-2.wav", format!("RIFF {NUMBER}").as_bytes());
+        write("log", format!("it is {NUMBER}").as_bytes());
+        let found = leaks_in_files(folder.path(), &[NUMBER]);
+        assert_eq!(found.len(), 3, "{found:?}");
     }
 
     #[test]

@@ -1,60 +1,40 @@
-//! Sessions that change: early media, hold and resume, late offers, UPDATE, reliable answers,
-//! session timers, and both sides offering at once.
+//! Sessions that change: early media, hold and resume, late offers, UPDATE, reliable answers, and
+//! both sides offering at once.
 
-use axbridge_domain::call::{CallResult, ReleasedBy};
+use std::time::Duration;
 
 use crate::{
-    house::{A, B, House},
-    line::{Invite, Line},
-    scene::{came_out, carriers, quick, talking, to_x},
+    line::Line,
+    scene::{World, quick, reached, talking},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn early_media_is_described_by_us_and_again_in_the_answer() {
-    let (house, mut a, b) = crate::scene::calling(quick(), |_| ()).await;
-    let mut b = Line::ring(b, house.address()).await;
-    let sdp = b.peer.sdp("sendrecv");
-    b.answer("183 Session Progress", Some(&sdp)).await;
-    let early = a.status(183).await;
-    assert_eq!(early.media().ip(), house.address().ip());
-    b.answer("200 OK", Some(&sdp)).await;
-    b.wants("ACK").await;
-    let answer = a.status(200).await;
+    let mut scene = reached(quick(), |_| ()).await;
+    let sdp = scene.b.peer.sdp("sendrecv");
+    scene.b.answer("183 Session Progress", Some(&sdp)).await;
+    let early = scene.a.status(183).await;
+    assert_eq!(early.media().ip(), scene.house.address().ip());
+    let answer = scene.b_picks_up().await;
     assert_eq!(answer.body(), early.body());
-    a.ack(None).await;
-    a.bye().await;
-    b.is_hung_up().await;
-    came_out(
-        &house,
-        &a,
-        &b.peer,
-        CallResult::Connected,
-        ReleasedBy::Caller,
-    )
-    .await;
+    scene.a_hangs_up().await;
 }
 
 /// One side holds and resumes; the other is told each time.
-async fn holds(house: &House, one: &mut Line, other: &mut Line) {
-    for (asked, answered, told) in [
-        ("sendonly", "recvonly", "sendonly"),
-        ("sendrecv", "sendrecv", "sendrecv"),
+async fn holds(one: &mut Line, other: &mut Line) {
+    for (asked, answered, told, replied) in [
+        ("sendonly", "recvonly", "sendonly", "recvonly"),
+        ("sendrecv", "sendrecv", "sendrecv", "sendrecv"),
     ] {
         let sdp = one.peer.sdp(asked);
-        let invite = one.request("INVITE", "", Some(&sdp));
-        one.invite = crate::peer::Message(invite.clone());
-        one.send(&invite).await;
-        assert_eq!(one.status(200).await.direction(), answered);
+        one.reinvite("", Some(&sdp)).await;
+        let answer = one.status(200).await;
+        assert_eq!(answer.direction(), answered);
         one.ack(None).await;
         let offer = other.wants("INVITE").await;
         assert_eq!(offer.direction(), told);
-        assert_eq!(offer.media().ip(), house.address().ip());
-        let reversed = if asked == "sendonly" {
-            "recvonly"
-        } else {
-            "sendrecv"
-        };
-        let sdp = other.peer.sdp(reversed);
+        assert_eq!(offer.media().ip(), answer.media().ip());
+        let sdp = other.peer.sdp(replied);
         other.reply(&offer, "200 OK", Some(&sdp)).await;
         other.wants("ACK").await;
     }
@@ -62,38 +42,25 @@ async fn holds(house: &House, one: &mut Line, other: &mut Line) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn either_side_holds_and_resumes() {
-    let (house, mut a, mut b, _) = talking(quick(), |_| ()).await;
-    holds(&house, &mut a, &mut b).await;
-    holds(&house, &mut b, &mut a).await;
-    b.bye().await;
-    a.is_hung_up().await;
-    came_out(
-        &house,
-        &a,
-        &b.peer,
-        CallResult::Connected,
-        ReleasedBy::Callee,
-    )
-    .await;
+    let mut scene = talking(quick(), |_| ()).await;
+    holds(&mut scene.a, &mut scene.b).await;
+    holds(&mut scene.b, &mut scene.a).await;
+    scene.b_hangs_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_offer_that_meets_ours_is_told_to_wait() {
-    let (house, mut a, mut b, _) = talking(quick(), |_| ()).await;
+    let mut scene = talking(quick(), |_| ()).await;
+    let (a, b) = (&mut scene.a, &mut scene.b);
     let sdp = a.peer.sdp("sendonly");
-    let hold = a.request("INVITE", "", Some(&sdp));
-    a.invite = crate::peer::Message(hold.clone());
-    a.send(&hold).await;
+    a.reinvite("", Some(&sdp)).await;
     a.status(200).await;
     a.ack(None).await;
     let ours = b.wants("INVITE").await;
     let sdp = b.peer.sdp("sendrecv");
-    let theirs = b.request("INVITE", "", Some(&sdp));
-    b.invite = crate::peer::Message(theirs.clone());
-    b.send(&theirs).await;
-    b.status(491).await;
-    b.ack_refusal().await;
-    // Theirs is told 491 too: ours comes again after a pause.
+    b.reinvite("", Some(&sdp)).await;
+    b.is_refused(491).await;
+    // Ours is told 491 too: it comes again after a pause.
     b.reply(&ours, "491 Request Pending", None).await;
     b.wants("ACK").await;
     let again = b.wants("INVITE").await;
@@ -101,95 +68,45 @@ async fn an_offer_that_meets_ours_is_told_to_wait() {
     let sdp = b.peer.sdp("recvonly");
     b.reply(&again, "200 OK", Some(&sdp)).await;
     b.wants("ACK").await;
-    a.bye().await;
-    b.is_hung_up().await;
-    came_out(
-        &house,
-        &a,
-        &b.peer,
-        CallResult::Connected,
-        ReleasedBy::Caller,
-    )
-    .await;
+    scene.a_hangs_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_update_moves_the_sound_or_refreshes_the_session() {
-    let (house, mut a, mut b, _) = talking(quick(), |_| ()).await;
-    let sdp = a.peer.sdp("sendrecv");
-    let update = a.request("UPDATE", "", Some(&sdp));
-    a.send(&update).await;
-    assert_eq!(a.status(200).await.direction(), "sendrecv");
-    let refresh = b.request(
-        "UPDATE",
-        "Session-Expires: 90\r\nSupported: timer\r\n",
-        None,
-    );
-    b.send(&refresh).await;
-    let answer = b.status(200).await;
-    assert_eq!(answer.body(), "");
-    assert_eq!(answer.header("Session-Expires"), Some("90;refresher=uac"));
-    a.bye().await;
-    b.is_hung_up().await;
-    came_out(
-        &house,
-        &a,
-        &b.peer,
-        CallResult::Connected,
-        ReleasedBy::Caller,
-    )
-    .await;
+async fn an_update_may_offer_too() {
+    let mut scene = talking(quick(), |_| ()).await;
+    let sdp = scene.a.peer.sdp("sendrecv");
+    let update = scene.a.request("UPDATE", "", Some(&sdp));
+    scene.a.send(&update).await;
+    assert_eq!(scene.a.status(200).await.direction(), "sendrecv");
+    scene.a_hangs_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_without_an_offer_gets_ours() {
-    let (a, b) = carriers().await;
-    let house = House::start(&a, &b, quick()).await;
-    house.bind(Some(B), |_| ()).await;
-    let invite = Invite {
-        sdp: None,
-        ..to_x(&a, A)
-    };
-    let mut a = Line::call(a, house.address(), invite).await;
-    let mut b = Line::ring(b, house.address()).await;
-    assert_eq!(b.invite.media().ip(), house.address().ip());
-    let sdp = b.peer.sdp("sendrecv");
-    b.answer("200 OK", Some(&sdp)).await;
-    b.wants("ACK").await;
-    let offer = a.status(200).await;
+    let world = World::bound(quick(), |_| ()).await;
+    let calling = world.a_calls_with(|invite| invite.sdp = None).await;
+    let mut scene = calling.reaches_b().await;
+    assert_eq!(scene.sound_of_b().ip(), scene.house.address().ip());
+    scene.b.picks_up().await;
+    let offer = scene.a.status(200).await;
     assert_eq!(offer.direction(), "sendrecv");
-    let sdp = a.peer.sdp("sendrecv");
-    a.ack(Some(&sdp)).await;
-    a.bye().await;
-    b.is_hung_up().await;
-    came_out(
-        &house,
-        &a,
-        &b.peer,
-        CallResult::Connected,
-        ReleasedBy::Caller,
-    )
-    .await;
+    let sdp = scene.a.peer.sdp("sendrecv");
+    scene.a.ack(Some(&sdp)).await;
+    scene.a_hangs_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reliable_answers_are_acknowledged_both_ways() {
-    let (a, b) = carriers().await;
-    let house = House::start(&a, &b, quick()).await;
-    house.bind(Some(B), |_| ()).await;
-    let invite = Invite {
-        headers: "Require: 100rel\r\nSupported: 100rel\r\n",
-        ..to_x(&a, A)
-    };
-    let mut a = Line::call(a, house.address(), invite).await;
-    let mut b = Line::ring(b, house.address()).await;
-    let reliable = b.response(
-        &b.invite,
-        "180 Ringing",
-        "Require: 100rel\r\nRSeq: 7\r\n",
-        None,
-    );
-    b.send(&reliable).await;
+    let world = World::bound(quick(), |_| ()).await;
+    let insisting = "Require: 100rel\r\nSupported: 100rel\r\n";
+    let calling = world
+        .a_calls_with(|invite| invite.headers = insisting)
+        .await;
+    let mut scene = calling.reaches_b().await;
+    let (a, b) = (&mut scene.a, &mut scene.b);
+    let headers = "Require: 100rel\r\nRSeq: 7\r\n";
+    b.send(&b.response(&b.invite, "180 Ringing", headers, None))
+        .await;
     let prack = b.wants("PRACK").await;
     let seq = b.invite.cseq().0;
     assert_eq!(prack.header("RAck"), Some(&*format!("7 {seq} INVITE")));
@@ -197,15 +114,9 @@ async fn reliable_answers_are_acknowledged_both_ways() {
     let ringing = a.status(180).await;
     assert_eq!(ringing.header("Require"), Some("100rel"));
     let rseq = ringing.header("RSeq").expect("an RSeq").to_owned();
-    let sdp = b.peer.sdp("sendrecv");
-    b.answer("200 OK", Some(&sdp)).await;
-    b.wants("ACK").await;
+    b.picks_up().await;
     // The answer waits for the PRACK; the ringing is repeated until then.
-    assert!(
-        a.peer
-            .hears_nothing_for(std::time::Duration::from_millis(100))
-            .await
-    );
+    assert!(a.peer.hears_nothing_for(Duration::from_millis(100)).await);
     let wrong = a.request("PRACK", "RAck: 99 1 INVITE\r\n", None);
     a.send(&wrong).await;
     a.status(481).await;
@@ -220,62 +131,5 @@ async fn reliable_answers_are_acknowledged_both_ways() {
     seen.sort();
     assert_eq!(seen, ["INVITE", "PRACK"]);
     a.ack(None).await;
-    a.bye().await;
-    b.is_hung_up().await;
-    came_out(
-        &house,
-        &a,
-        &b.peer,
-        CallResult::Connected,
-        ReleasedBy::Caller,
-    )
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_are_long_enough_for_both() {
-    let (a, b) = carriers().await;
-    let house = House::start(&a, &b, quick()).await;
-    house.bind(Some(B), |_| ()).await;
-    let short = Invite {
-        headers: "Session-Expires: 30\r\nSupported: timer\r\n",
-        ..to_x(&a, A)
-    };
-    let mut a = Line::call(a, house.address(), short).await;
-    assert_eq!(a.status(422).await.header("Min-SE"), Some("90"));
-    a.ack_refusal().await;
-    let right = Invite {
-        headers: "Session-Expires: 1800;refresher=uas\r\nSupported: timer\r\n",
-        ..to_x(&a.peer, A)
-    };
-    let mut a = Line::call(a.peer, house.address(), right).await;
-    let b = Line::ring(b, house.address()).await;
-    assert_eq!(b.invite.header("Session-Expires"), Some("1800"));
-    let too_short = b.response(
-        &b.invite,
-        "422 Session Interval Too Small",
-        "Min-SE: 3600\r\n",
-        None,
-    );
-    b.send(&too_short).await;
-    let mut b = b;
-    b.wants("ACK").await;
-    let mut b = Line::ring(b.peer, house.address()).await;
-    assert_eq!(b.invite.header("Session-Expires"), Some("3600"));
-    let sdp = b.peer.sdp("sendrecv");
-    b.answer("200 OK", Some(&sdp)).await;
-    b.wants("ACK").await;
-    let answer = a.status(200).await;
-    assert_eq!(answer.header("Session-Expires"), Some("1800;refresher=uas"));
-    a.ack(None).await;
-    a.bye().await;
-    b.is_hung_up().await;
-    came_out(
-        &house,
-        &a,
-        &b.peer,
-        CallResult::Connected,
-        ReleasedBy::Caller,
-    )
-    .await;
+    scene.a_hangs_up().await;
 }

@@ -7,9 +7,10 @@ use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{net::UdpSocket, time::timeout};
 
 use crate::{
-    house::{A, B, House, X},
+    house::{A, X},
     line::Line,
-    scene::{carriers, quick, to_x},
+    peer::Whose,
+    scene::{World, quick, to_x},
 };
 
 /// How long an answer may take.
@@ -146,10 +147,8 @@ fn torture_messages() -> Vec<Vec<u8>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_message_that_must_be_refused_rings_b_and_options_is_always_answered() {
-    let (a, b) = carriers().await;
-    let house = House::start(&a, &b, quick()).await;
-    house.bind(Some(B), |_| ()).await;
-    let mouth = Mouth::at("127.0.0.2", house.address()).await;
+    let World { house, a, b } = World::bound(quick(), |_| ()).await;
+    let mouth = Mouth::at(Whose::A_HOST, house.address()).await;
     let mut sent = 0;
     for (old, new) in changes() {
         let message = changed(&mouth.invite(sent), &old, &new);
@@ -178,11 +177,9 @@ async fn no_message_that_must_be_refused_rings_b_and_options_is_always_answered(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_with_a_forged_via_hears_nothing_and_rings_nobody() {
-    let (a, b) = carriers().await;
-    let house = House::start(&a, &b, quick()).await;
-    house.bind(Some(B), |_| ()).await;
+    let World { house, a, b } = World::bound(quick(), |_| ()).await;
     let stranger = Mouth::at("127.0.0.66", house.address()).await;
-    let carrier = Mouth::at("127.0.0.2", house.address()).await;
+    let carrier = Mouth::at(Whose::A_HOST, house.address()).await;
     let own = stranger.address();
     for (number, via) in [
         "127.0.0.2:5060".to_owned(),

@@ -24,6 +24,8 @@ pub(crate) struct Line {
     pub(crate) seq: u32,
     /// Our INVITE, or theirs.
     pub(crate) invite: Message,
+    /// The 2xx that our INVITE got.
+    pub(crate) answered: Option<Message>,
     from: SocketAddr,
 }
 
@@ -50,9 +52,10 @@ impl Line {
         contact: &str,
     ) -> Self {
         let number = unique();
-        let call_id = format!("carrier-a-{number}@{}", peer.address.ip());
+        let (own, person) = peer.whose.names();
+        let call_id = format!("carrier-{own}-{number}@{}", peer.address.ip());
         let local = format!(
-            "\"Alice\" <sip:{}@{}>;tag=tag-a-{number}",
+            "\"{person}\" <sip:{}@{}>;tag=tag-{own}-{number}",
             invite.from, peer.address
         );
         let remote = format!("<sip:{}@{platform}>", invite.x);
@@ -65,6 +68,7 @@ impl Line {
             target,
             seq: 0,
             invite: Message(String::new()),
+            answered: None,
             from: platform,
         };
         let text = line.request("INVITE", invite.headers, invite.sdp.as_deref());
@@ -87,10 +91,11 @@ impl Line {
             }
         };
         assert!(peer.is_tcp() || from == platform);
+        let (own, person) = peer.whose.names();
         Self {
             call_id: invite.header("Call-ID").expect("a Call-ID").to_owned(),
             local: format!(
-                "\"Bob\" {};tag=tag-b-{}",
+                "\"{person}\" {};tag=tag-{own}-{}",
                 invite.header("To").expect("a To"),
                 unique()
             ),
@@ -98,6 +103,7 @@ impl Line {
             target: invite.contact(),
             seq: 0,
             invite,
+            answered: None,
             from,
             peer,
         }
@@ -124,8 +130,9 @@ impl Line {
         format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/{transport} {address};branch={branch};rport\r\n\
              Max-Forwards: 70\r\nFrom: {local}\r\nTo: {remote}\r\nCall-ID: {call_id}\r\n\
-             CSeq: {seq} {method}\r\nContact: <sip:line@{address}>\r\nUser-Agent: carrier/1.0\r\n\
+             CSeq: {seq} {method}\r\nContact: <sip:line@{address}>\r\nUser-Agent: agent-{own}\r\n\
              {headers}{kind}Content-Length: {length}\r\n\r\n{body}",
+            own = self.peer.whose.names().0,
             target = self.target,
             transport = if self.peer.is_tcp() { "TCP" } else { "UDP" },
             address = self.peer.address,
@@ -167,8 +174,9 @@ impl Line {
         };
         format!(
             "SIP/2.0 {status}\r\n{vias}From: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
-             CSeq: {cseq}\r\nContact: <sip:line@{address}>\r\nServer: carrier/1.0\r\n\
+             CSeq: {cseq}\r\nContact: <sip:line@{address}>\r\nServer: agent-{own}\r\n\
              {headers}{kind}Content-Length: {length}\r\n\r\n{body}",
+            own = self.peer.whose.names().0,
             from = request.header("From").expect("a From"),
             call_id = self.call_id,
             cseq = request.header("CSeq").expect("a CSeq"),
@@ -192,6 +200,42 @@ impl Line {
         self.send(&text).await;
     }
 
+    /// Answers their INVITE with 200 and our description, which they acknowledge.
+    pub(crate) async fn picks_up(&mut self) {
+        let sdp = self.peer.sdp("sendrecv");
+        self.answer("200 OK", Some(&sdp)).await;
+        self.wants("ACK").await;
+    }
+
+    /// Waits for this refusal of our INVITE and acknowledges it.
+    pub(crate) async fn is_refused(&mut self, status: u16) {
+        self.status(status).await;
+        self.ack_refusal().await;
+    }
+
+    /// Gives our INVITE up; the CANCEL is answered.
+    pub(crate) async fn cancels(&mut self) {
+        let cancel = self.request("CANCEL", "", None);
+        self.send(&cancel).await;
+        let answer = self.peer.next().await.0;
+        assert_eq!((answer.status(), answer.cseq().1), (Some(200), "CANCEL"));
+    }
+
+    /// Their INVITE is given up, and ends so.
+    pub(crate) async fn is_cancelled(&mut self) {
+        let cancel = self.wants("CANCEL").await;
+        self.reply(&cancel, "200 OK", None).await;
+        self.answer("487 Request Terminated", None).await;
+        self.wants("ACK").await;
+    }
+
+    /// Sends a new INVITE in the dialog.
+    pub(crate) async fn reinvite(&mut self, headers: &str, sdp: Option<&str>) {
+        let text = self.request("INVITE", headers, sdp);
+        self.invite = Message(text.clone());
+        self.send(&text).await;
+    }
+
     /// Answers another request of theirs.
     pub(crate) async fn reply(&self, request: &Message, status: &str, body: Option<&str>) {
         let text = self.response(request, status, "", body);
@@ -208,6 +252,9 @@ impl Line {
                         self.remote = message.header("To").expect("a To").to_owned();
                         if message.header("Contact").is_some() {
                             self.target = message.contact();
+                        }
+                        if (200..300).contains(&status) {
+                            self.answered = Some(message.clone());
                         }
                     }
                     return message;

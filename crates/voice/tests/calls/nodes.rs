@@ -43,15 +43,13 @@ async fn a_call_on_one_node_follows_what_the_other_acknowledged() {
     let mut b = Line::ring(b, two).await;
     b.answer("486 Busy Here", None).await;
     b.wants("ACK").await;
-    a.status(486).await;
-    a.ack_refusal().await;
+    a.is_refused(486).await;
 
     house.unbind(binding.sub_id).await;
     let invite = to_x(&a.peer, A);
     let mut a = Line::call(a.peer, two, invite).await;
     a.status(183).await;
-    a.status(404).await;
-    a.ack_refusal().await;
+    a.is_refused(404).await;
     let calls = house.ended_calls(2).await;
     let mut results: Vec<CallResult> = calls
         .iter()
@@ -60,7 +58,6 @@ async fn a_call_on_one_node_follows_what_the_other_acknowledged() {
     results.sort_by_key(|result| result.code());
     assert_eq!(results, [CallResult::Busy, CallResult::NoBinding]);
     assert!(calls.iter().all(|call| call.node == "two"));
-    house.no_leak(&a.peer.log(), &b.peer.log());
     plane.stop().await;
     house.plane.stop().await;
     app.close().await;

@@ -1,4 +1,5 @@
-//! A carrier's machine: one address for SIP, one for sound.
+//! A carrier's machine: one address for SIP, one for sound. It keeps every message that it gets,
+//! and when it goes away what it must not have learnt is searched for in them, in every scenario.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -7,6 +8,12 @@ use std::{
 };
 
 use tokio::{net::UdpSocket, sync::mpsc};
+
+use crate::{
+    ear::Ear,
+    house::{A, B, STRANGER},
+    leaks::leaks,
+};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -99,20 +106,90 @@ enum Way {
     Tcp(mpsc::UnboundedSender<String>),
 }
 
+/// Who a carrier's customers are, and what they must not learn of the other's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Whose {
+    A,
+    B,
+    Nobody,
+}
+
+impl Whose {
+    pub(crate) const A_HOST: &str = "127.0.0.2";
+    pub(crate) const B_HOST: &str = "127.0.0.3";
+
+    fn at(ip: &str) -> Self {
+        match ip {
+            Self::A_HOST => Self::A,
+            Self::B_HOST => Self::B,
+            _ => Self::Nobody,
+        }
+    }
+
+    /// How its tags, its Call-IDs and its people are called: name, display name.
+    pub(crate) const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::A => ("a", "Alice"),
+            Self::B => ("b", "Bobby"),
+            Self::Nobody => ("n", "Nobody"),
+        }
+    }
+
+    /// What only the other side knows: its numbers, its host, its tags and Call-IDs (by their
+    /// beginnings), its people's names, the name of its trunk, its agent.
+    fn secrets(self) -> &'static [&'static str] {
+        const OF_A: [&str; 7] = [
+            A,
+            STRANGER,
+            Whose::A_HOST,
+            "tag-a-",
+            "carrier-a",
+            "Alice",
+            "agent-a",
+        ];
+        const OF_B: [&str; 6] = [B, Whose::B_HOST, "tag-b-", "carrier-b", "Bobby", "agent-b"];
+        match self {
+            Self::A => &OF_B,
+            Self::B => &OF_A,
+            Self::Nobody => &[],
+        }
+    }
+
+    /// The other's host as packets of sound would hold it.
+    pub(crate) const fn secret_host(self) -> Option<[u8; 4]> {
+        match self {
+            Self::A => Some([127, 0, 0, 3]),
+            Self::B => Some([127, 0, 0, 2]),
+            Self::Nobody => None,
+        }
+    }
+}
+
 /// A carrier's machine.
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
+    pub(crate) whose: Whose,
     way: Way,
-    pub(crate) sound: UdpSocket,
+    pub(crate) sound: Ear,
     messages: mpsc::UnboundedReceiver<(Message, SocketAddr)>,
     log: Arc<Mutex<Vec<Message>>>,
     last: Vec<Message>,
+    /// What it is shown, because the binding says so.
+    may_learn: Vec<&'static str>,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.has_learnt_nothing();
+        }
+    }
 }
 
 impl Peer {
     pub(crate) async fn at(ip: &str) -> Self {
         let socket = Arc::new(UdpSocket::bind((ip, 0)).await.expect("a port"));
-        let sound = UdpSocket::bind((ip, 0)).await.expect("a port");
+        let sound = Ear::at(ip).await;
         let address = socket.local_addr().expect("an address");
         let log = Arc::new(Mutex::new(Vec::new()));
         let (sender, messages) = mpsc::unbounded_channel();
@@ -130,11 +207,13 @@ impl Peer {
         });
         Self {
             address,
+            whose: Whose::at(ip),
             way: Way::Udp(socket),
             sound,
             messages,
             log,
             last: Vec::new(),
+            may_learn: Vec::new(),
         }
     }
 
@@ -144,7 +223,7 @@ impl Peer {
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
         socket.bind(place).expect("a port");
         let address = socket.local_addr().expect("an address");
-        let sound = UdpSocket::bind((ip, 0)).await.expect("a port");
+        let sound = Ear::at(ip).await;
         let log = Arc::new(Mutex::new(Vec::new()));
         let (sender, messages) = mpsc::unbounded_channel();
         let (out, outgoing) = mpsc::unbounded_channel();
@@ -164,11 +243,13 @@ impl Peer {
         }
         Self {
             address,
+            whose: Whose::at(ip),
             way: Way::Tcp(out),
             sound,
             messages,
             log,
             last: Vec::new(),
+            may_learn: Vec::new(),
         }
     }
 
@@ -213,6 +294,31 @@ impl Peer {
     /// Whether nothing new comes for a while.
     pub(crate) async fn hears_nothing_for(&mut self, time: Duration) -> bool {
         tokio::time::timeout(time, self.next_new()).await.is_err()
+    }
+
+    /// The binding shows this number to its customers.
+    pub(crate) fn may_learn(&mut self, number: &'static str) {
+        self.may_learn.push(number);
+    }
+
+    /// Listens at another host, or another port, from now on.
+    pub(crate) async fn moves_its_ear(&mut self, ip: &str) {
+        self.has_learnt_nothing();
+        self.sound = Ear::at(ip).await;
+    }
+
+    /// Nothing of the other side is in what came: numbers, host, tags, Call-IDs, descriptions.
+    fn has_learnt_nothing(&self) {
+        let mut needles = self.whose.secrets().to_vec();
+        needles.retain(|it| !self.may_learn.contains(it));
+        // What another network says of a cause is not passed on either.
+        needles.push("\r\nReason:");
+        for message in self.log() {
+            let found = leaks(message.0.as_bytes(), &needles);
+            assert!(found.is_empty(), "{found:?} in {}", message.0);
+        }
+        self.sound
+            .has_learnt_nothing(&needles, self.whose.secret_host());
     }
 
     /// Everything that came so far.

@@ -3,177 +3,126 @@
 use std::time::Duration;
 
 use axbridge_domain::call::{CallResult, ReleasedBy};
-use axbridge_voice::audio::{Codec, sine, tone_share};
-use tokio::net::UdpSocket;
+use axbridge_voice::audio::{Codec, tone_share};
 
 use crate::{
-    house::{House, Setup},
-    line::Line,
-    peer::Message,
-    scene::{came_out, quick, talking},
+    house::Setup,
+    peer::Whose,
+    rtp::{hear, say, sender_report},
+    scene::{Scene, World, quick, reached, talking},
 };
 
-/// Samples of one packet.
-const FRAME: usize = 160;
-
-/// Sends a tone to where the platform says that it listens, one packet every 20 ms.
-async fn say(from: &UdpSocket, to: std::net::SocketAddr, hz: f32, packets: u16) {
-    let tone = sine(hz, Duration::from_secs(10));
-    let mut pace = tokio::time::interval(Duration::from_millis(20));
-    for number in 0..packets {
-        pace.tick().await;
-        let mut packet = vec![0x80, 8];
-        packet.extend(number.to_be_bytes());
-        packet.extend((u32::from(number) * FRAME as u32).to_be_bytes());
-        packet.extend(7_u32.to_be_bytes());
-        let start = usize::from(number) * FRAME;
-        let samples = &tone.samples()[start..start + FRAME];
-        packet.extend(samples.iter().map(|sample| Codec::Pcma.encode(*sample)));
-        from.send_to(&packet, to).await.expect("loopback takes it");
-    }
-}
-
-/// What came in `packets` packets, decoded, and that all of it came from `from`.
-async fn hear(at: &UdpSocket, from: std::net::SocketAddr, packets: usize) -> Vec<i16> {
-    let mut samples = Vec::new();
-    let mut buffer = [0; 2048];
-    while samples.len() < packets * FRAME {
-        let got = tokio::time::timeout(Duration::from_secs(5), at.recv_from(&mut buffer));
-        let (length, source) = got.await.expect("sound").expect("a packet");
-        assert_eq!(source, from);
-        assert_eq!(buffer[0], 0x80);
-        samples.extend(
-            buffer[12..length]
-                .iter()
-                .map(|byte| Codec::Pcma.decode(*byte)),
-        );
-    }
-    samples
+/// A says 440 Hz and B 1000 Hz; each hears the other from the platform.
+async fn hear_each_other(scene: &Scene, codecs: (Codec, Codec)) {
+    let (of_a, of_b) = (scene.sound_of_a(), scene.sound_of_b());
+    assert_ne!(of_a, of_b);
+    let (a, b) = (&scene.a.peer.sound, &scene.b.peer.sound);
+    a.drain();
+    b.drain();
+    let (_, _, by_a, by_b) = tokio::join!(
+        say(a, of_a, codecs.0, 440.0, 60),
+        say(b, of_b, codecs.1, 1_000.0, 60),
+        hear(a, of_a, codecs.0, 30),
+        hear(b, of_b, codecs.1, 30),
+    );
+    assert!(tone_share(&by_a[800..], 1_000.0) > 0.8);
+    assert!(tone_share(&by_b[800..], 440.0) > 0.8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_hears_the_other_through_the_platform_only_and_it_is_recorded() {
-    let (house, mut a, mut b, answer) = talking(quick(), |terms| terms.record = true).await;
-    let at_a = answer.media();
-    let at_b = b.invite.media();
-    assert_ne!(at_a, at_b);
-    let (_, _, heard_by_a, heard_by_b) = tokio::join!(
-        say(&a.peer.sound, at_a, 440.0, 60),
-        say(&b.peer.sound, at_b, 1_000.0, 60),
-        hear(&a.peer.sound, at_a, 30),
-        hear(&b.peer.sound, at_b, 30),
-    );
-    assert!(tone_share(&heard_by_a[800..], 1_000.0) > 0.8);
-    assert!(tone_share(&heard_by_b[800..], 440.0) > 0.8);
-    a.bye().await;
-    b.is_hung_up().await;
-    came_out(
-        &house,
-        &a,
-        &b.peer,
-        CallResult::Connected,
-        ReleasedBy::Caller,
-    )
-    .await;
-    let recorded = house.plane.statistics().media;
+    let mut scene = talking(quick(), |terms| terms.record = true).await;
+    hear_each_other(&scene, (Codec::Pcma, Codec::Pcma)).await;
+    // Reports are answered, and tell nobody the name of the other.
+    for (line, to) in [
+        (&scene.a, scene.sound_of_a()),
+        (&scene.b, scene.sound_of_b()),
+    ] {
+        let mut control = to;
+        control.set_port(to.port() + 1);
+        let name = format!(
+            "agent-{}@{}",
+            line.peer.whose.names().0,
+            line.peer.address.ip()
+        );
+        let report = line.peer.sound.report(&sender_report(&name), control).await;
+        assert!(matches!(report[1], 200 | 201), "a report: {report:?}");
+    }
+    scene.a_hangs_up().await;
+    let recorded = scene.house.plane.statistics().media;
     assert_eq!(
         (recorded.recordings_begun, recorded.recordings_finished),
         (1, 1)
     );
     assert_eq!(recorded.recordings_failed, 0);
-    let calls = house.ended_calls(1).await;
-    assert!(house.recorded_ms(&calls[0]).await >= 600);
-}
-
-/// A key as RFC 4733 sends it: three packets, the last three times.
-async fn key(from: &UdpSocket, to: std::net::SocketAddr, event: u8, number: &mut u16) {
-    let time = u32::from(*number) * 1_600;
-    for (end, duration) in [
-        (0, 160_u16),
-        (0, 320),
-        (0x80, 480),
-        (0x80, 480),
-        (0x80, 480),
-    ] {
-        let mut packet = vec![0x80, 101];
-        packet.extend(number.to_be_bytes());
-        *number += 1;
-        packet.extend(time.to_be_bytes());
-        packet.extend(9_u32.to_be_bytes());
-        packet.extend([event, end | 10]);
-        packet.extend(duration.to_be_bytes());
-        from.send_to(&packet, to).await.expect("loopback takes it");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let calls = scene.house.ended_calls(1).await;
+    assert!(scene.house.recorded_ms(&calls[0]).await >= 600);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_keys_the_wrong_digits_three_times_is_not_connected() {
-    let setup: Setup = quick();
-    let (house, mut a, mut b) = crate::scene::calling(setup, |terms| terms.verify = true).await;
-    let answer: Message = a.status(200).await;
-    a.ack(None).await;
-    let to = answer.media();
-    let mut number = 1;
-    // Twelve times a key that may be right, but hardly all four of a question.
-    for _ in 0..3 {
-        for _ in 0..4 {
-            key(&a.peer.sound, to, 0, &mut number).await;
-            tokio::time::sleep(Duration::from_millis(60)).await;
-        }
+async fn two_that_share_no_codec_hear_each_other() {
+    let world = World::bound(quick(), |_| ()).await;
+    let offer = world.a.sdp_with("sendrecv", "8 101");
+    let calling = world.a_calls_with(|invite| invite.sdp = Some(offer)).await;
+    let mut scene = calling.reaches_b().await;
+    let answer = scene.b.peer.sdp_with("sendrecv", "0 101");
+    scene.b.answer("200 OK", Some(&answer)).await;
+    scene.b.wants("ACK").await;
+    scene.a.status(200).await;
+    scene.a.ack(None).await;
+    hear_each_other(&scene, (Codec::Pcma, Codec::Pcmu)).await;
+    scene.a_hangs_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_side_may_move_its_sound_to_another_port_and_another_host() {
+    let mut scene = talking(quick(), |_| ()).await;
+    hear_each_other(&scene, (Codec::Pcma, Codec::Pcma)).await;
+    for host in [Whose::A_HOST, "127.0.0.12"] {
+        scene.a.peer.moves_its_ear(host).await;
+        let sdp = scene.a.peer.sdp("sendrecv");
+        scene.a.reinvite("", Some(&sdp)).await;
+        let answer = scene.a.status(200).await;
+        assert_eq!(answer.media(), scene.sound_of_a());
+        scene.a.ack(None).await;
+        hear_each_other(&scene, (Codec::Pcma, Codec::Pcma)).await;
     }
-    a.is_hung_up().await;
-    assert!(b.hears_nothing_for(Duration::from_millis(50)).await);
-    let calls = house.ended_calls(1).await;
-    let end = calls[0].end.as_ref().expect("an end");
-    assert_eq!(end.result, CallResult::CheckFailed);
-    let verification = end.verification.as_ref().expect("a verification");
-    assert_eq!(verification.correct.len(), 4);
-    assert_eq!(verification.answer, "0000");
-    assert!(!verification.passed);
-    assert!(calls[0].answered_at.is_none());
-    house.no_leak(&a.peer.log(), &b.log());
-    house.is_empty().await;
+    // B is not troubled: nothing changes for it.
+    assert!(
+        scene
+            .b
+            .peer
+            .hears_nothing_for(Duration::from_millis(50))
+            .await
+    );
+    scene.b_hangs_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_prompt_is_heard_before_anybody_rings() {
-    let (a, b) = crate::scene::carriers().await;
-    let house = House::start(&a, &b, quick()).await;
-    house.keep_prompt("hello", 700.0).await;
-    house
-        .bind(Some(crate::house::B), |terms| {
-            terms.voice_code = Some("{\"axCallerVoiceCode\":\"hello\"}".to_owned());
-        })
-        .await;
-    let invite = crate::scene::to_x(&a, crate::house::A);
-    let mut a = Line::call(a, house.address(), invite).await;
-    let early = a.status(183).await;
-    let heard = hear(&a.peer.sound, early.media(), 25).await;
+    let world = World::new(quick()).await;
+    world.house.keep_prompt("hello", 700.0).await;
+    let terms = |terms: &mut axbridge_domain::binding::Terms| {
+        terms.voice_code = Some("{\"axCallerVoiceCode\":\"hello\"}".to_owned());
+    };
+    world.house.bind(Some(crate::house::B), terms).await;
+    let mut calling = world.a_calls().await;
+    let early = calling.a.status(183).await;
+    let ear = &calling.a.peer.sound;
+    let heard = hear(ear, early.media(), Codec::Pcma, 25).await;
     assert!(tone_share(&heard[800..], 700.0) > 0.8);
-    let mut b = Line::ring(b, house.address()).await;
-    b.answer("486 Busy Here", None).await;
-    b.wants("ACK").await;
-    a.status(486).await;
-    a.ack_refusal().await;
-    came_out(&house, &a, &b.peer, CallResult::Busy, ReleasedBy::Callee).await;
+    let mut scene = calling.reaches_b().await;
+    scene.b_refuses("486 Busy Here", 486).await;
+    scene.came_out(CallResult::Busy, ReleasedBy::Callee).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_prompt_that_is_not_there_keeps_nobody_from_talking() {
-    let setup = quick();
-    let (house, mut a, mut b, _) = talking(setup, |terms| {
-        terms.voice_code = Some("gone.mp3".to_owned())
+    let setup: Setup = quick();
+    let mut scene = reached(setup, |terms| {
+        terms.voice_code = Some("gone.mp3".to_owned());
     })
     .await;
-    a.bye().await;
-    b.is_hung_up().await;
-    came_out(
-        &house,
-        &a,
-        &b.peer,
-        CallResult::Connected,
-        ReleasedBy::Caller,
-    )
-    .await;
+    scene.b_picks_up().await;
+    scene.a_hangs_up().await;
 }
