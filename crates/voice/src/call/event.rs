@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use axbridge_app::calls::{Announcement, CallEnd};
 use axbridge_domain::call::CallResult;
 
+use super::session::SESSION_S_MIN;
 use crate::{
     sdp::{Agreed, Codec},
     stack::{Abilities, Extra, OfferId, Signal},
@@ -261,6 +262,8 @@ pub struct CallSettings {
     pub digit_ms_max: u64,
     /// The session that we ask for, in seconds (RFC 4028).
     pub session_s: u32,
+    /// The shortest session that we agree to, in seconds.
+    pub session_s_min: u32,
     /// Whether a caller hears why the callee was not reached, instead of only the final answer.
     pub announce_failures: bool,
 }
@@ -273,6 +276,7 @@ impl Default for CallSettings {
             played_ms_max: 60_000,
             digit_ms_max: 10_000,
             session_s: 1_800,
+            session_s_min: SESSION_S_MIN,
             announce_failures: false,
         }
     }

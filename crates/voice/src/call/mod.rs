@@ -12,9 +12,11 @@
 //!
 //! Not here: SIP ([`crate::stack`]), sound ([`crate::media`]), and who rings (the app).
 
+mod asking;
 mod ending;
 mod event;
 mod negotiation;
+mod ringing;
 mod session;
 mod setup;
 mod talk;
@@ -77,7 +79,7 @@ struct Leg {
 }
 
 impl Leg {
-    fn new(session_id: u64, codecs: Vec<Codec>) -> Self {
+    fn new(session_id: u64, codecs: Vec<Codec>, session_s_min: u32) -> Self {
         Self {
             up: false,
             gone: false,
@@ -86,7 +88,7 @@ impl Leg {
             glare: false,
             glares: 0,
             sound: Negotiation::new(session_id, codecs),
-            session: Session::default(),
+            session: Session::new(session_s_min),
         }
     }
 }
@@ -101,8 +103,8 @@ pub struct Call {
     callee: Option<Leg>,
     /// The way that is being tried, or was taken.
     way: usize,
-    /// Whether the callee found our session too short once already.
-    too_short: bool,
+    /// The session that the callee wants at least, if it found ours too short, in seconds.
+    callee_min_s: Option<u32>,
     plan: Option<Box<Plan>>,
     rang: bool,
     talked: bool,
@@ -116,7 +118,8 @@ impl Call {
     /// A call that has arrived, and the first commands.
     #[must_use]
     pub fn arrived(arrival: Arrival, settings: CallSettings) -> (Self, Vec<Command>) {
-        let caller = Leg::new(arrival.dice[0], arrival.codecs.clone());
+        let codecs = arrival.codecs.clone();
+        let caller = Leg::new(arrival.dice[0], codecs, settings.session_s_min);
         let mut call = Self {
             settings,
             arrival,
@@ -124,7 +127,7 @@ impl Call {
             caller,
             callee: None,
             way: 0,
-            too_short: false,
+            callee_min_s: None,
             plan: None,
             rang: false,
             talked: false,
@@ -267,7 +270,7 @@ impl Call {
                 if let Some(leg) = self.leg(side) {
                     leg.glare = false;
                 }
-                self.resync(side);
+                self.offer_again(side);
             }
         }
     }

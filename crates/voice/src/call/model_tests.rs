@@ -435,3 +435,65 @@ fn a_session_is_refreshed_by_us_or_ended_when_the_peer_does_not() {
     assert!(commands.contains(&Command::Bye(Side::Caller)));
     assert!(commands.contains(&Command::Bye(Side::Callee)));
 }
+
+#[test]
+fn a_refresh_that_did_not_come_through_is_tried_again() {
+    let mut call = talking();
+    let agreed = Abilities {
+        expires_s: Some(120),
+        refresher: Some(Refresher::Uas),
+        timer: true,
+        update: true,
+        ..Abilities::default()
+    };
+    let asks = Signal::Offer {
+        id: OfferId(2),
+        sdp: Vec::new(),
+        invite: false,
+        abilities: agreed,
+    };
+    call.handle(Event::Signal(Side::Caller, asks));
+    let answer = |status, min_se_s| {
+        let abilities = Abilities {
+            min_se_s,
+            ..Abilities::default()
+        };
+        let sdp = Vec::new();
+        let signal = Signal::Reoffered {
+            status,
+            sdp,
+            abilities,
+        };
+        Event::Signal(Side::Caller, signal)
+    };
+    let refreshes = |commands: &[Command]| offered_to(commands) == Some((Side::Caller, ""));
+    let due = Event::Timer(Timer::Refresh(Side::Caller));
+    assert!(refreshes(&call.handle(due.clone())));
+    // Both asked at once: after the pause.
+    let commands = call.handle(answer(491, None));
+    let waits = |it: &Command| matches!(it, Command::Set(Timer::Glare(Side::Caller), _));
+    assert!(commands.iter().any(waits) && !refreshes(&commands));
+    assert!(refreshes(
+        &call.handle(Event::Timer(Timer::Glare(Side::Caller)))
+    ));
+    // It is too busy: well before the session ends.
+    let commands = call.handle(answer(500, None));
+    assert_eq!(
+        commands,
+        [Command::Set(Timer::Refresh(Side::Caller), 15_000)]
+    );
+    assert!(refreshes(&call.handle(due)));
+    // It wants a longer session: at once, and so long.
+    let commands = call.handle(answer(422, Some(300)));
+    let extras = commands.iter().find_map(|command| match command {
+        Command::Reoffer { extras, .. } => Some(extras.clone()),
+        _ => None,
+    });
+    let extras = extras.expect("a refresh");
+    assert_eq!(extras[0].value, "300;refresher=uac");
+    assert_eq!((extras[1].name, &*extras[1].value), ("Min-SE", "300"));
+    assert!(
+        !refreshes(&call.handle(answer(422, Some(300)))),
+        "no end of it"
+    );
+}

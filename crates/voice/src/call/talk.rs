@@ -69,6 +69,9 @@ impl Call {
         let (wanted, codec) = self.wish(side);
         let Some(leg) = self.leg(side) else { return };
         let up = leg.up;
+        if let Some(extras) = leg.session.refusal(abilities) {
+            return self.answer_offer(side, id, 422, None, extras, false);
+        }
         if sdp.is_empty() {
             // A refresh, or a re-INVITE that wants our offer.
             let sdp = invite.then(|| leg.sound.offer(wanted, codec));
@@ -152,8 +155,9 @@ impl Call {
         let (wanted, codec) = self.wish(side);
         let session_s = self.settings.session_s;
         let Some(leg) = self.leg(side) else { return };
+        leg.session.due = true;
         if !leg.up || leg.gone || leg.offering || leg.glare {
-            // The offer that is out refreshes too.
+            // The offer that is out, or comes after the pause, refreshes too.
             return;
         }
         leg.offering = true;
@@ -186,11 +190,25 @@ impl Call {
             }
             // The dialog is gone (RFC 3261 §12.2.1.2).
             408 | 481 => self.lost(side),
+            422 if leg.session.lengthen(abilities.min_se_s) => self.offer_again(side),
             // It stays as it was; the other side's wish is not granted.
             _ => {
                 leg.sound.was_refused();
-                self.keep_session(side);
+                if let Some(ms) = leg.session.retry_ms() {
+                    self.ask(Command::Set(Timer::Refresh(side), ms));
+                }
             }
+        }
+    }
+
+    /// Says anew what could not be said: a change, or at least that the session goes on.
+    pub(super) fn offer_again(&mut self, side: Side) {
+        self.resync(side);
+        let owed = self
+            .leg(side)
+            .is_some_and(|leg| leg.session.due && !leg.offering);
+        if owed {
+            self.refresh(side);
         }
     }
 }

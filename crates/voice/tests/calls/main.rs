@@ -21,5 +21,6 @@ mod hostile;
 mod keys;
 mod limits;
 mod nodes;
+mod sessions;
 mod sound;
 mod trouble;
