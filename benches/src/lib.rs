@@ -5,5 +5,8 @@
 
 pub mod cpu;
 pub mod memory;
+pub mod processes;
 pub mod samples;
+#[cfg(feature = "media")]
+pub mod sound;
 pub mod world;

@@ -60,6 +60,10 @@ cargo xtask CHORE
   bench-media [--quick | --long]
           400 calls relayed and recorded on loopback, 30 s each way of doing it,
           10 s or 5 minutes if asked; writes its figures to docs/performance.md
+  bench-voice [--quick | --long]
+          calls at 300 a second and more, 400 relayed and recorded, beside
+          Kamailio with rtpengine; installs them if they are missing; writes its
+          figures to docs/performance.md
   pg      starts a throw-away PostgreSQL, prints its URL, stops it on Enter
   help    this text
 
@@ -90,6 +94,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("bench-heart") => bench::heart(&arguments[1..]),
         Some("bench-media") => bench::media(&arguments[1..]),
         Some("bench-store") => bench::store(&arguments[1..]),
+        Some("bench-voice") => bench::voice(&arguments[1..]),
         Some("bench-http") => bench::http(&arguments[1..]),
         Some("ha-rehearsal") => ha::rehearse(&arguments[1..]),
         Some("announcements") => announcements::generate(),

@@ -6,32 +6,21 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use axbridge_benches::memory::resident_bytes;
-use axbridge_voice::media::rtp::{HEADER_BYTES, Header};
+use axbridge_benches::sound::{Heard, party, talk};
 use axbridge_voice::media::{
     Accept, Codec, Direction, Engine, EngineSettings, MediaEvent, RecordingTarget, Remote, Session,
     SessionSettings, Side,
 };
 use tokio::sync::mpsc::Receiver;
 
-/// Time between the packets of one side.
-const FRAME: Duration = Duration::from_millis(20);
-
 /// Where each party's host is, and the engine.
 const CALLERS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 1));
 const CALLEES: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 2));
 const ENGINE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 7, 3));
-
-/// All callers share a socket, and all callees: it must hold what comes while its thread waits
-/// for a processor.
-const BUFFER_BYTES: usize = 16 * 1024 * 1024;
-
-/// Packets are on their way for no longer than this, or lost.
-const LATE: Duration = Duration::from_secs(1);
 
 /// The names of the engine's threads begin so.
 const RELAYING: &str = "media-";
@@ -64,19 +53,20 @@ fn main() -> Result<()> {
     let measured = load.run(Duration::from_secs(seconds))?;
     let after = resident_bytes().unwrap_or_default();
     let recorded = load.finish(record)?;
-    let cpu = |name: &str| measured.cpu(name) / measured.wall.as_secs_f64();
+    let heard = &measured.heard;
+    let cpu = |name: &str| measured.cpu(name) / heard.wall.as_secs_f64();
     let (relaying, writing) = (cpu(RELAYING), cpu(WRITING));
     let line = serde_json::json!({
         "calls": calls,
         "mode": mode,
         "threads": threads,
-        "seconds": measured.wall.as_secs_f64(),
-        "sent": measured.sent,
-        "received": measured.received,
-        "lost": measured.sent - measured.received,
-        "latency_mean_ms": measured.latency_mean_ms(),
-        "latency_p99_ms": measured.latency_ms(0.99),
-        "latency_p999_ms": measured.latency_ms(0.999),
+        "seconds": heard.wall.as_secs_f64(),
+        "sent": heard.sent,
+        "received": heard.received,
+        "lost": heard.sent - heard.received,
+        "latency_mean_ms": heard.latency_mean_ms(),
+        "latency_p99_ms": heard.latency_ms(0.99),
+        "latency_p999_ms": heard.latency_ms(0.999),
         "relaying_share": relaying,
         "writing_share": writing,
         "calls_per_core": calls as f64 / (relaying + writing),
@@ -126,34 +116,21 @@ impl Load {
 
     /// Talks on all calls, both ways.
     fn run(&self, time: Duration) -> Result<Measured> {
-        let over = AtomicBool::new(false);
-        let began = Instant::now();
         let sockets = [&self.callers, &self.callees];
         let to: Vec<[SocketAddr; 2]> = self
             .sessions
             .iter()
             .map(|session| Side::BOTH.map(|side| session.local(side)))
             .collect();
-        let (mut measured, cpu_before) = (Measured::default(), thread_times());
-        std::thread::scope(|scope| -> Result<()> {
-            let over = &over;
-            let hearing = sockets.map(|socket| scope.spawn(move || hear(socket, began, over)));
-            measured.sent = talk(sockets, &to, began, time)?;
-            measured.wall = began.elapsed();
-            measured.cpu = spent(&cpu_before, &thread_times());
-            std::thread::sleep(LATE);
-            over.store(true, Relaxed);
-            for thread in hearing {
-                let Ok(heard) = thread.join() else {
-                    bail!("a thread that hears has ended");
-                };
-                measured.received += heard.len() as u64;
-                measured.latencies_us.extend(heard);
-            }
-            Ok(())
+        let mut times = Vec::new();
+        let heard = talk(sockets, &to, Duration::ZERO, time, || {
+            times.push(thread_times())
         })?;
-        measured.latencies_us.sort_unstable();
-        Ok(measured)
+        let cpu = match times.as_slice() {
+            [before, after] => spent(before, after),
+            _ => Vec::new(),
+        };
+        Ok(Measured { heard, cpu })
     }
 
     /// Ends all calls; returns how many recordings there are.
@@ -174,15 +151,6 @@ impl Load {
     }
 }
 
-fn party(host: IpAddr) -> Result<UdpSocket> {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
-    socket.set_recv_buffer_size(BUFFER_BYTES)?;
-    socket.bind(&SocketAddr::new(host, 0).into())?;
-    let socket = UdpSocket::from(socket);
-    socket.set_read_timeout(Some(Duration::from_millis(100)))?;
-    Ok(socket)
-}
-
 fn remote(address: SocketAddr, codec: Codec) -> Remote {
     Remote {
         address,
@@ -194,77 +162,9 @@ fn remote(address: SocketAddr, codec: Codec) -> Remote {
     }
 }
 
-/// Sends 50 packets a second on each side of each call, spread evenly over the 20 ms. Each packet
-/// says in the sequence number and timestamp when it was sent.
-fn talk(
-    sockets: [&UdpSocket; 2],
-    to: &[[SocketAddr; 2]],
-    began: Instant,
-    time: Duration,
-) -> Result<u64> {
-    let frames = time.as_millis() / FRAME.as_millis();
-    let mut sent = 0;
-    let mut packet = [0xd5; HEADER_BYTES + 160];
-    for frame in 0..frames as u32 {
-        for (call, sides) in to.iter().enumerate() {
-            let due = FRAME * frame + FRAME * call as u32 / to.len() as u32;
-            let ahead = due.saturating_sub(began.elapsed());
-            // A sleep takes longer than asked for; what is late goes out at once.
-            if ahead > Duration::from_millis(1) {
-                std::thread::sleep(ahead);
-            }
-            for (side, &address) in sides.iter().enumerate() {
-                let header = Header {
-                    marker: frame == 0,
-                    payload_type: Codec::Pcma.payload_type(),
-                    sequence: frame as u16,
-                    timestamp: frame * 160,
-                    ssrc: call as u32 * 2 + side as u32,
-                };
-                packet[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
-                // The time of sending travels as sound; the laws change it, so it is sent as bits
-                // of two levels that survive them.
-                let micros = began.elapsed().as_micros() as u32;
-                for bit in 0..32 {
-                    packet[HEADER_BYTES + bit] = if micros >> bit & 1 == 1 { 0xaa } else { 0x2a };
-                }
-                sockets[side].send_to(&packet, address)?;
-                sent += 1;
-            }
-        }
-    }
-    Ok(sent)
-}
-
-/// Hears packets until it is over; returns how long each was on its way, in microseconds.
-fn hear(socket: &UdpSocket, began: Instant, over: &AtomicBool) -> Vec<u32> {
-    let mut latencies = Vec::new();
-    let mut buffer = [0; 2048];
-    while !over.load(Relaxed) {
-        let Ok(length) = socket.recv(&mut buffer) else {
-            continue;
-        };
-        if length < HEADER_BYTES + 32 {
-            continue;
-        }
-        let now = began.elapsed().as_micros() as u32;
-        let mut sent = 0_u32;
-        for bit in 0..32 {
-            // The highest bit is the sign in both laws.
-            sent |= u32::from(buffer[HEADER_BYTES + bit] >> 7) << bit;
-        }
-        latencies.push(now.saturating_sub(sent));
-    }
-    latencies
-}
-
-#[derive(Default)]
 struct Measured {
-    wall: Duration,
-    sent: u64,
-    received: u64,
+    heard: Heard,
     cpu: Vec<(String, f64)>,
-    latencies_us: Vec<u32>,
 }
 
 impl Measured {
@@ -275,18 +175,6 @@ impl Measured {
             .iter()
             .filter(|(thread, _)| thread.starts_with(name));
         of_name.map(|(_, seconds)| seconds).sum()
-    }
-
-    fn latency_mean_ms(&self) -> f64 {
-        let sum: u64 = self.latencies_us.iter().map(|&us| u64::from(us)).sum();
-        sum as f64 / self.latencies_us.len().max(1) as f64 / 1000.0
-    }
-
-    fn latency_ms(&self, share: f64) -> f64 {
-        let last = self.latencies_us.len().saturating_sub(1);
-        let index = (last as f64 * share) as usize;
-        let us = self.latencies_us.get(index).copied().unwrap_or_default();
-        f64::from(us) / 1000.0
     }
 }
 

@@ -11,6 +11,7 @@ mod media;
 mod page;
 mod redis;
 mod store;
+mod voice;
 
 use anyhow::{Result, bail};
 
@@ -18,6 +19,7 @@ pub(crate) use heart::heart;
 pub(crate) use http::http;
 pub(crate) use media::media;
 pub(crate) use store::store;
+pub(crate) use voice::voice;
 
 /// How much to measure.
 #[derive(Clone, Copy, PartialEq, Eq)]

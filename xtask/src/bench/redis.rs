@@ -1,4 +1,5 @@
-//! A throw-away Redis that makes every write durable before it answers.
+//! A throw-away Redis: one that makes every write durable before it answers, or one that keeps
+//! everything in memory.
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -19,8 +20,15 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 pub(super) struct Redis {
     /// Its port on the loopback address.
     pub(super) port: u16,
-    _server: Guarded,
+    server: Guarded,
     _folder: TempDir,
+}
+
+impl Redis {
+    /// Its process.
+    pub(super) fn id(&self) -> u32 {
+        self.server.id()
+    }
 }
 
 /// Brings the server in if the machine lacks it.
@@ -39,8 +47,25 @@ pub(super) fn version() -> Result<String> {
     Ok(version.unwrap_or("of unknown version").to_owned())
 }
 
-/// Starts an empty server with its data below `parent`.
+/// Starts an empty server with its data below `parent`, every write on disk before its answer.
 pub(super) fn start(parent: &Path) -> Result<Redis> {
+    let durable = [
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+        "--auto-aof-rewrite-percentage",
+        "0",
+    ];
+    start_with(parent, &durable)
+}
+
+/// Starts an empty server that writes nothing to disk.
+pub(super) fn start_in_memory(parent: &Path) -> Result<Redis> {
+    start_with(parent, &["--appendonly", "no"])
+}
+
+fn start_with(parent: &Path, arguments: &[&str]) -> Result<Redis> {
     let folder = tempfile::Builder::new()
         .prefix("axbridge-redis-")
         .tempdir_in(parent)
@@ -56,8 +81,7 @@ pub(super) fn start(parent: &Path) -> Result<Redis> {
         "--save",
         "",
     ]);
-    command.args(["--appendonly", "yes", "--appendfsync", "always"]);
-    command.args(["--auto-aof-rewrite-percentage", "0"]);
+    command.args(arguments);
     command.arg("--dir").arg(folder.path());
     let log = folder.path().join("log");
     let mut server = Guarded::start(&mut command, &log, folder.path(), "TERM")?;
@@ -66,7 +90,7 @@ pub(super) fn start(parent: &Path) -> Result<Redis> {
     server.wait_until(START_TIMEOUT, answers)?;
     Ok(Redis {
         port,
-        _server: server,
+        server,
         _folder: folder,
     })
 }
