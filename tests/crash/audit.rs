@@ -39,7 +39,7 @@ pub(crate) fn embedded(data: &Path, ledgers: &[Ledger]) {
     );
     let ended = "SELECT sub_id FROM binding JOIN ended USING (seq)";
     let mut events = BTreeMap::new();
-    for line in texts("SELECT topic || ' ' || subject FROM outbox") {
+    for line in texts("SELECT topic || ' ' || subject FROM event") {
         count(&mut events, &line);
     }
     let bindings = texts("SELECT sub_id FROM binding").into_iter().collect();

@@ -39,6 +39,12 @@ impl SubId {
         }
     }
 
+    /// The part that nobody can guess, 28 bits.
+    #[must_use]
+    pub const fn nonce(self) -> u32 {
+        self.nonce
+    }
+
     /// Its three parts, for tables that pack them tighter.
     pub(crate) const fn to_parts(self) -> (u32, u16, u32) {
         (self.unix_s, self.x_last4, self.nonce)

@@ -251,16 +251,17 @@ impl Keyring {
         let mut sealed = Vec::with_capacity(plain.len() + SEAL_OVERHEAD_BYTES);
         sealed.push(current.id);
         sealed.extend_from_slice(&nonce);
-        let mut body = plain.to_vec();
-        current
+        let body = sealed.len();
+        sealed.extend_from_slice(plain);
+        let tag = current
             .key
-            .seal_in_place_append_tag(
+            .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
                 Aad::from(place),
-                &mut body,
+                &mut sealed[body..],
             )
             .map_err(|_| fault("cipher refused"))?;
-        sealed.extend_from_slice(&body);
+        sealed.extend_from_slice(tag.as_ref());
         Ok(sealed)
     }
 

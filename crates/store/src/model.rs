@@ -250,7 +250,8 @@ pub struct BindCommand {
     pub live_bindings_max: Option<u64>,
     /// Select and check, but bind nothing.
     pub dry_run: bool,
-    /// The unguessable part of the SubId, from a secure random source.
+    /// The unguessable part of the SubId, from a secure random source. The embedded store makes
+    /// its own, of the binding's place and a secret.
     pub nonce: u32,
     /// Chance for the selection.
     pub seed: u64,

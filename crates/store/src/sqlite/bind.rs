@@ -23,13 +23,9 @@ use super::{
 };
 use crate::{
     error::{BindRefusal, NumberRefusal, StoreError},
-    model::{BindCommand, Bound, Idempotency, Placement, Topic},
-    sealed::shape_of,
+    model::{BindCommand, Bound, Idempotency, Placement},
+    sealed::{seal_at_keys, shape_of},
 };
-
-/// How often another id is tried when one is taken. Two bindings of one second on numbers with
-/// the same last four digits share an id with a chance of 2⁻²⁸.
-const ID_ATTEMPTS: u32 = 16;
 
 impl SqliteStore {
     pub(crate) async fn bind(
@@ -38,8 +34,11 @@ impl SqliteStore {
         now: Timestamp,
     ) -> Result<Result<Bound, BindRefusal>, StoreError> {
         let terms = &command.terms;
-        let shape = shape_of(&self.inner.shared.keys, command.account, terms.a, terms.b);
-        self.write(now, move |batch| decide(batch, command, shape))
+        // What needs no decision is done before the writer's turn.
+        let keys = &self.inner.shared.keys;
+        let shape = shape_of(keys, command.account, terms.a, terms.b);
+        let sealed = seal_at_keys(keys, &shape, terms.a, terms.b)?;
+        self.write(now, move |batch| decide(batch, command, shape, sealed))
             .await
     }
 
@@ -67,6 +66,7 @@ fn decide(
     batch: &mut Batch<'_>,
     command: BindCommand,
     shape: Shape,
+    sealed: Vec<u8>,
 ) -> Result<Result<Bound, BindRefusal>, Fault> {
     let Some(pool) = batch.pool(command.account, command.pool) else {
         return Ok(Err(BindRefusal::UnknownPool));
@@ -90,10 +90,11 @@ fn decide(
     if command.dry_run {
         return Ok(Ok(Bound::WouldBind(x)));
     }
-    let idempotency = command.idempotency.clone();
+    let idempotency = command.idempotency;
     let mut new = NewBinding {
         binding: Binding {
-            sub_id: SubId::new(batch.now(), x, command.nonce),
+            // Its own is made of its place.
+            sub_id: SubId::new(batch.now(), x, 0),
             account: command.account,
             pool: command.pool,
             x,
@@ -103,8 +104,9 @@ fn decide(
             terms: command.terms,
         },
         shape,
+        sealed,
     };
-    let seq = insert(batch, &mut new, command.nonce)?;
+    let seq = insert(batch, &mut new)?;
     let claimed = selection::claim(&mut batch.draft, new.record(), &pool.rules);
     claimed.map_err(unjudged)?;
     finish(batch, &new, seq, idempotency)?;
@@ -213,25 +215,16 @@ fn wanted(command: &BindCommand, pool: &Pool, shape: &Shape) -> Wanted {
     }
 }
 
-/// Appends the row under an id that is not taken, and returns its place.
-pub(super) fn insert(
-    batch: &mut Batch<'_>,
-    new: &mut NewBinding,
-    nonce: u32,
-) -> Result<i64, Fault> {
+/// Appends the row, which is the event as well, under its id, and returns its place.
+pub(super) fn insert(batch: &mut Batch<'_>, new: &mut NewBinding) -> Result<i64, Fault> {
     let seq = batch.take_seq();
-    for attempt in 0..ID_ATTEMPTS {
-        let nonce = nonce.wrapping_add(attempt);
-        new.binding.sub_id = SubId::new(batch.now(), new.binding.x, nonce);
-        if new.insert(batch.connection, seq, batch.keys)? {
-            return Ok(seq);
-        }
-    }
-    let what = "no free SubId; is the random source broken?".to_owned();
-    Err(Fault::Batch(StoreError::Internal(what)))
+    let nonce = batch.sub_ids.nonce(seq);
+    new.binding.sub_id = SubId::new(batch.now(), new.binding.x, nonce);
+    new.insert(batch.connection, seq)?;
+    Ok(seq)
 }
 
-/// Writes what goes with every new binding: its event, its idempotency key, the live count.
+/// Writes what goes with every new binding: its idempotency key, the live count.
 pub(super) fn finish(
     batch: &mut Batch<'_>,
     new: &NewBinding,
@@ -240,7 +233,6 @@ pub(super) fn finish(
 ) -> Result<(), Fault> {
     let binding = &new.binding;
     let (account, sub_id) = (binding.account, binding.sub_id);
-    batch.event(account, Topic::BindingBound, &sub_id.to_string())?;
     if let Some(key) = idempotency {
         remember(batch.connection, account, &key, seq, batch.now())?;
     }

@@ -80,7 +80,7 @@ impl SqliteStore {
 
 /// The row of a binding that the reference names and that is live in the batch.
 fn find_live(batch: &Batch<'_>, binding: &BindingRef) -> Result<Option<BindingRow>, StoreError> {
-    let row = BindingRow::find(batch.connection, binding.sub_id)?;
+    let row = BindingRow::find(batch.connection, batch.sub_ids, binding.sub_id)?;
     Ok(row.filter(|row| {
         row.account == binding.account
             && binding.pool.is_none_or(|pool| row.pool == pool)
@@ -107,10 +107,8 @@ fn update(
         return Ok(Err(refusal));
     }
     let terms = &binding.terms;
-    let new = NewBinding {
-        shape: shape_of(batch.keys, binding.account, terms.a, terms.b),
-        binding,
-    };
+    let shape = shape_of(batch.keys, binding.account, terms.a, terms.b);
+    let new = NewBinding::new(batch.keys, binding, shape)?;
     let (account, sub_id) = (new.binding.account, new.binding.sub_id);
     let claims_anew = matches!(
         change,
@@ -124,7 +122,7 @@ fn update(
         }
     }
     let claim = claims_anew.then(|| batch.take_seq());
-    new.replace(batch.connection, seq, claim, batch.now(), batch.keys)?;
+    new.replace(batch.connection, seq, claim, batch.now())?;
     batch.event(account, Topic::BindingUpdated, &sub_id.to_string())?;
     if claims_anew {
         let claimed = batch.draft.claim(new.record(), rules, replacing);
@@ -216,7 +214,8 @@ fn upgrade(
     let (ax_seq, ax_shape): (i64, Shape) = (row.seq, row.shape.clone());
     let mut binding = row.open(batch.keys)?;
     let ax_id = binding.sub_id;
-    binding.sub_id = SubId::new(batch.now(), binding.x, command.nonce);
+    // Its own is made of its place.
+    binding.sub_id = SubId::new(batch.now(), binding.x, 0);
     binding.created_at = batch.now();
     let terms = &mut binding.terms;
     terms.b = Some(command.b);
@@ -227,18 +226,16 @@ fn upgrade(
         return Ok(Err(refusal));
     }
     let terms = &binding.terms;
-    let mut new = NewBinding {
-        shape: shape_of(batch.keys, binding.account, terms.a, terms.b),
-        binding,
-    };
+    let shape = shape_of(batch.keys, binding.account, terms.a, terms.b);
+    let mut new = NewBinding::new(batch.keys, binding, shape)?;
     let (account, x) = (new.binding.account, new.binding.x);
     let replacing = Some((ax_id, x, &ax_shape));
     if let Err(refusal) = batch.draft.check(&new.record(), rules, replacing) {
         return Ok(Err(ChangeRefusal::Number(number_refusal(refusal))));
     }
-    let seq = insert(batch, &mut new, command.nonce)?;
     insert_ended(batch.connection, ax_seq, batch.now())?;
     batch.event(account, Topic::BindingUnbound, &ax_id.to_string())?;
+    let seq = insert(batch, &mut new)?;
     batch.count_live(account, -1);
     let claimed = batch.draft.claim(new.record(), rules, replacing);
     claimed.map_err(unjudged)?;

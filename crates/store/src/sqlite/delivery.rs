@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{
     SqliteStore,
+    event_rows::{EVENT_COLUMNS, events},
     fault::{Fault, damaged, engine},
     receivers::{id_column, id_from},
     rows::{account_column, account_from},
@@ -32,7 +33,8 @@ impl SqliteStore {
         let waits: bool = self
             .read(|connection| {
                 let sql = "SELECT EXISTS (SELECT 1 FROM outbox WHERE id > \
-                     (SELECT last FROM delivery_cursor))";
+                     (SELECT last FROM delivery_cursor)) OR EXISTS (SELECT 1 FROM binding \
+                     WHERE seq > (SELECT max(last, bound_after) FROM delivery_cursor))";
                 one(connection, sql)
             })
             .await?;
@@ -164,8 +166,9 @@ impl SqliteStore {
     }
 
     pub(crate) async fn delivery_standing(&self) -> Result<DeliveryStanding, StoreError> {
-        const OUTBOX: &str =
-            "SELECT coalesce((SELECT max(id) FROM outbox), 0) - last FROM delivery_cursor";
+        const OUTBOX: &str = "SELECT max(coalesce((SELECT max(id) FROM outbox), 0), \
+             coalesce((SELECT max(seq) FROM binding WHERE seq > bound_after), 0)) - last \
+             FROM delivery_cursor";
         const OLDEST: &str = "SELECT d.queued_at FROM delivery d JOIN receiver r ON r.id = d.receiver \
              WHERE d.state < 2 AND NOT r.paused ORDER BY d.queued_at LIMIT 1";
         self.read(|connection| {
@@ -210,8 +213,6 @@ fn state_of_new(o: &str) -> String {
 }
 
 fn fan_out(batch: &Batch<'_>, limit: i64) -> Result<FannedOut, Fault> {
-    const END: &str = "SELECT count(*), coalesce(max(id), ?1) FROM \
-         (SELECT id FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2)";
     let connection = batch.connection;
     let last: i64 = connection
         .prepare_cached("SELECT last FROM delivery_cursor")?
@@ -221,8 +222,10 @@ fn fan_out(batch: &Batch<'_>, limit: i64) -> Result<FannedOut, Fault> {
         .query_row([], |row| row.get(0))?;
     // With nobody to tell, all that stands there is passed at once.
     let limit = if has_receivers { limit } else { i64::MAX };
-    let (events, end): (i64, i64) = connection
-        .prepare_cached(END)?
+    let ids = events("o.id", "?1", "true");
+    let sql = format!("SELECT count(*), coalesce(max(id), ?1) FROM ({ids} ORDER BY 1 LIMIT ?2)");
+    let (count, end): (i64, i64) = connection
+        .prepare_cached(&sql)?
         .query_row([last, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let deliveries = if has_receivers {
         let insert = format!(
@@ -230,10 +233,11 @@ fn fan_out(batch: &Batch<'_>, limit: i64) -> Result<FannedOut, Fault> {
              INSERT INTO delivery (receiver, event, account, topic, subject, at, queued_at, state, \
              next_at, holder, failures) \
              SELECT r.id, o.id, o.account, o.topic, o.subject, o.at, o.at, {}, o.at, 0, 0 \
-             FROM outbox o JOIN topic t ON t.name = o.topic JOIN receiver r ON r.account = o.account \
-             WHERE o.id > ?1 AND o.id <= ?2 AND r.kinds & t.bit <> 0 ON CONFLICT DO NOTHING",
+             FROM ({}) o JOIN topic t ON t.name = o.topic JOIN receiver r ON r.account = o.account \
+             WHERE r.kinds & t.bit <> 0 ON CONFLICT DO NOTHING",
             topic_rows(),
             state_of_new("o"),
+            events(EVENT_COLUMNS, "?1", "o.id <= ?2"),
         );
         connection.prepare_cached(&insert)?.execute([last, end])?
     } else {
@@ -243,7 +247,7 @@ fn fan_out(batch: &Batch<'_>, limit: i64) -> Result<FannedOut, Fault> {
         .prepare_cached("UPDATE delivery_cursor SET last = ?1")?
         .execute([end])?;
     Ok(FannedOut {
-        events: events.unsigned_abs(),
+        events: count.unsigned_abs(),
         deliveries: deliveries as u64,
     })
 }
@@ -256,11 +260,12 @@ fn replay_step(
     after: i64,
     now: Timestamp,
 ) -> Result<(Option<i64>, u64), Fault> {
-    const END: &str = "SELECT max(id) FROM (SELECT id FROM outbox WHERE id > ?1 \
-         AND id <= (SELECT last FROM delivery_cursor) ORDER BY id LIMIT ?2)";
     let connection = batch.connection;
+    let told = "o.id <= (SELECT last FROM delivery_cursor)";
+    let ids = events("o.id", "?1", told);
+    let end = format!("SELECT max(id) FROM ({ids} ORDER BY 1 LIMIT ?2)");
     let end: Option<i64> =
-        connection.query_row(END, params![after, STEP as i64], |row| row.get(0))?;
+        connection.query_row(&end, params![after, STEP as i64], |row| row.get(0))?;
     let Some(end) = end else {
         return Ok((None, 0));
     };
@@ -269,13 +274,14 @@ fn replay_step(
          INSERT INTO delivery (receiver, event, account, topic, subject, at, queued_at, state, \
          next_at, holder, failures) \
          SELECT r.id, o.id, o.account, o.topic, o.subject, o.at, ?4, {}, ?4, 0, 0 \
-         FROM outbox o JOIN topic t ON t.name = o.topic JOIN receiver r ON r.account = o.account \
+         FROM ({}) o JOIN topic t ON t.name = o.topic JOIN receiver r ON r.account = o.account \
          WHERE o.account = ?1 AND o.at >= ?2 AND o.at < ?3 AND (?5 IS NULL OR r.id = ?5) \
-         AND (?6 IS NULL OR t.bit = ?6) AND r.kinds & t.bit <> 0 AND o.id > ?7 AND o.id <= ?8 \
+         AND (?6 IS NULL OR t.bit = ?6) AND r.kinds & t.bit <> 0 \
          ON CONFLICT (receiver, event) DO UPDATE SET state = excluded.state, queued_at = ?4, \
          next_at = ?4, holder = 0, failures = 0, status = NULL, note = NULL WHERE state >= 2",
         topic_rows(),
         state_of_new("o"),
+        events(EVENT_COLUMNS, "?7", "o.id <= ?8"),
     );
     let made = connection.prepare_cached(&sql)?.execute(params![
         account_column(replay.account),
@@ -333,16 +339,23 @@ fn finish(
 
 /// Drops finished deliveries of old events, then those events; at most [`STEP`] rows.
 fn purge(connection: &Connection, before: Timestamp) -> Result<usize, Fault> {
-    const END: &str = "SELECT id FROM outbox WHERE at >= ?1 ORDER BY id LIMIT 1";
     const DELIVERIES: &str = "DELETE FROM delivery WHERE (receiver, event) IN \
          (SELECT d.receiver, d.event FROM receiver r JOIN delivery d ON d.receiver = r.id \
          WHERE d.event < ?1 AND d.state >= 2 LIMIT ?2)";
     const EVENTS: &str = "DELETE FROM outbox WHERE id IN \
          (SELECT id FROM outbox WHERE id < ?1 ORDER BY id LIMIT ?2)";
+    // The rows of bindings stay, as bindings.
+    const BOUND: &str = "SELECT count(*), max(seq) FROM (SELECT seq FROM binding WHERE \
+         seq > (SELECT bound_after FROM delivery_cursor) AND seq < ?1 ORDER BY seq LIMIT ?2)";
     let last: i64 =
         connection.query_row("SELECT last FROM delivery_cursor", [], |row| row.get(0))?;
+    let first_kept = events("o.id", "0", "o.at >= ?1");
     let end: Option<i64> = connection
-        .query_row(END, [before.unix_ms()], |row| row.get(0))
+        .query_row(
+            &format!("{first_kept} ORDER BY 1 LIMIT 1"),
+            [before.unix_ms()],
+            |row| row.get(0),
+        )
         .optional()?;
     // What is not delivered yet stays, however old.
     let end = end.unwrap_or(i64::MAX).min(last.saturating_add(1));
@@ -350,8 +363,16 @@ fn purge(connection: &Connection, before: Timestamp) -> Result<usize, Fault> {
     if deliveries == STEP {
         return Ok(deliveries);
     }
-    let events = connection.execute(EVENTS, params![end, STEP as i64])?;
-    Ok(deliveries.max(events))
+    let dropped = connection.execute(EVENTS, params![end, STEP as i64])?;
+    let bound = connection.query_row(BOUND, params![end, STEP as i64], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?))
+    });
+    let (bound, until) = bound?;
+    if let Some(until) = until {
+        connection.execute("UPDATE delivery_cursor SET bound_after = ?1", [until])?;
+    }
+    let dropped = dropped + usize::try_from(bound).unwrap_or_default();
+    Ok(deliveries.max(dropped))
 }
 
 fn one<T: rusqlite::types::FromSql>(connection: &Connection, sql: &str) -> Result<T, StoreError> {

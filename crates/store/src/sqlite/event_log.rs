@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
 
 use super::{
     SqliteStore,
+    event_rows::{self, EVENT_COLUMNS},
     fault::{damaged, engine},
     receivers::id_from,
     rows::{account_column, account_from},
@@ -38,13 +39,13 @@ fn events(
     filter: EventFilter,
     limit: u64,
 ) -> Result<Vec<Event>, StoreError> {
-    let mut sql =
-        String::from("SELECT o.id, o.account, o.topic, o.subject, o.at FROM outbox o WHERE true");
-    let mut values = Vec::new();
-    let mut add = |condition: &str, value: Option<i64>| {
+    let mut condition = String::from("true");
+    let mut values = vec![Value::from(i64::try_from(limit).unwrap_or(i64::MAX))];
+    // Numbered, because the condition stands in both halves of the statement.
+    let mut add = |more: &str, value: Option<i64>| {
         if let Some(value) = value {
-            sql.push_str(condition);
             values.push(Value::from(value));
+            condition.push_str(&more.replace('?', &format!("?{}", values.len())));
         }
     };
     add(" AND o.account = ?", filter.account.map(account_column));
@@ -56,8 +57,10 @@ fn events(
          WHERE r.account = o.account AND d.event = o.id AND d.state = ?)",
         filter.state.map(|state| state.code().into()),
     );
-    sql.push_str(" ORDER BY o.id DESC LIMIT ?");
-    values.push(Value::from(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let sql = format!(
+        "{} ORDER BY 1 DESC LIMIT ?1",
+        event_rows::events(EVENT_COLUMNS, "0", &condition)
+    );
     let fault = |error: rusqlite::Error| engine(&error);
     let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
     let mut rows = statement.query(params_from_iter(values)).map_err(fault)?;

@@ -6,12 +6,12 @@
 //! | `writer` | the one thread that writes: batches, commit, what follows it |
 //! | `reader` | read-only connections for queries |
 //! | `open`, `rebuild` | the data directory, the schema, from rows to memory |
-//! | `rows` | a binding's row |
+//! | `rows`, `sub_ids` | a binding's row; its id by its place |
 //! | `bind`, `change`, `sweep` | what happens to bindings |
 //! | `call_records`, `call_rows` | calls as they are written down, and their rows |
 //! | `accounts`, `pools`, `numbers`, `trunks`, `prompts` | what the operator manages |
 //! | `recordings`, `risk`, `risk_calls` | what is kept of recordings and of risk control |
-//! | `receivers`, `delivery`, `event_log` | who is told of events, what is owed to them, the log |
+//! | `receivers`, `delivery`, `event_log`, `event_rows` | who is told of events, what is owed to them, the log |
 //! | `query`, `listing` | looking at bindings, calls, events |
 //!
 //! Reads of a moment (`route_call`) look at memory first and at the row second; the row is always
@@ -24,6 +24,7 @@ mod call_rows;
 mod change;
 mod delivery;
 mod event_log;
+mod event_rows;
 mod fault;
 mod listing;
 mod numbers;
@@ -40,6 +41,7 @@ mod risk;
 mod risk_calls;
 mod rows;
 mod state;
+mod sub_ids;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -213,6 +215,14 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         self.inner.readers.read(query).await
     }
+
+    /// As [`Self::read`], for a few rows that are found by their key.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.inner.readers.look_up(query).await
+    }
 }
 
 impl Drop for Inner {
@@ -249,8 +259,7 @@ fn start(
     let opened = open::open(directory, &keys, now)?;
     let rebuilt = rebuild::rebuild(&opened.connection, &keys, &options, now);
     let (state, ledger) = rebuilt.map_err(|error| damaged_or(error, &opened.database))?;
-    let readers =
-        Readers::open(&opened.database).map_err(|error| OpenError::Store(fault::engine(&error)))?;
+    let readers = Readers::open(&opened.database)?;
     let shared = Arc::new(Shared::new(state, keys, options));
     let (queue, waiting) = mpsc::channel(options.queue_max.max(1));
     let writer = Writer {

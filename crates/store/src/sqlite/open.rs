@@ -32,7 +32,7 @@ const STATEMENTS_KEPT: usize = 64;
 
 const KEY_CHECK: &str = "key_check";
 
-const MIGRATIONS: &[Migration] = &[
+pub(super) const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "begin",
@@ -57,6 +57,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 5,
         name: "phone",
         sql: include_str!("../../migrations/sqlite/0005_phone.sql"),
+    },
+    Migration {
+        version: 11,
+        name: "lean",
+        sql: include_str!("../../migrations/sqlite/0011_lean.sql"),
     },
 ];
 
@@ -124,7 +129,7 @@ fn take(directory: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn migrate(
+pub(super) fn migrate(
     connection: &mut Connection,
     known: &[Migration],
     now: Timestamp,

@@ -8,7 +8,10 @@ use super::{
     fault::{Fault, engine},
     writer::Batch,
 };
-use crate::{error::StoreError, model::Purged};
+use crate::{
+    error::StoreError,
+    model::{Purged, Topic},
+};
 
 /// Bindings dropped in one transaction: others wait meanwhile.
 const PURGED_AT_ONCE: usize = 500;
@@ -66,11 +69,21 @@ fn ended_before(connection: &Connection, before: Timestamp) -> Result<Vec<i64>, 
 fn drop_all(batch: &mut Batch<'_>, found: &[i64], before: Timestamp) -> Result<u64, Fault> {
     const BINDING: &str = "DELETE FROM binding WHERE seq = ?1 AND \
          coalesce((SELECT at FROM ended e WHERE e.seq = ?1), expires_at) < ?2";
+    // Its event is kept for as long as other events are.
+    const EVENT: &str = "INSERT INTO outbox (id, account, topic, subject, at) \
+         SELECT seq, account, ?3, sub_id, created_at FROM binding WHERE seq = ?1 \
+         AND seq > (SELECT bound_after FROM delivery_cursor) AND \
+         coalesce((SELECT at FROM ended e WHERE e.seq = ?1), expires_at) < ?2";
     // An expiry that is not announced yet is found again by its row.
     let waits = batch.ledger.expired.first_key_value();
     let before = waits.map_or(before, |((at, _), _)| before.min(*at));
     let mut dropped = 0;
     for seq in found {
+        let topic = Topic::BindingBound.name();
+        batch
+            .connection
+            .prepare_cached(EVENT)?
+            .execute(params![seq, before.unix_ms(), topic])?;
         let gone = batch
             .connection
             .prepare_cached(BINDING)?

@@ -14,6 +14,7 @@ use rusqlite::{Connection, Row, params_from_iter, types::Value};
 
 use super::{
     SqliteStore,
+    event_rows::{EVENT_COLUMNS, events},
     fault::{damaged, engine},
     listing::{Conditions, page_columns},
     rows::{BindingRow, account_column, account_from, number_column, pool_column, select_bindings},
@@ -35,8 +36,9 @@ impl SqliteStore {
         _now: Timestamp,
     ) -> Result<Option<Binding>, StoreError> {
         let keys = Arc::clone(&self.inner.shared.keys);
-        self.read(move |connection| {
-            let row = BindingRow::find(connection, binding.sub_id)?;
+        let ids = Arc::clone(&self.inner.shared.sub_ids);
+        self.look_up(move |connection| {
+            let row = BindingRow::find(connection, &ids, binding.sub_id)?;
             row.filter(|row| row.account == binding.account)
                 .filter(|row| binding.pool.is_none_or(|pool| row.pool == pool))
                 .map(|row| row.open(&keys))
@@ -53,9 +55,22 @@ impl SqliteStore {
         now: Timestamp,
     ) -> Result<Paged<Binding>, StoreError> {
         let keys = Arc::clone(&self.inner.shared.keys);
-        let conditions = conditions_of(&keys, account, filter, now);
-        self.read(move |connection| list(connection, &keys, conditions, page))
-            .await
+        let ids = Arc::clone(&self.inner.shared.sub_ids);
+        let mut conditions = conditions_of(&keys, account, filter, now);
+        let sub_id = filter.sub_id;
+        self.read(move |connection| {
+            if let Some(sub_id) = sub_id {
+                let Some(row) = BindingRow::find(connection, &ids, sub_id)? else {
+                    return Ok(Paged {
+                        rows: Vec::new(),
+                        total: 0,
+                    });
+                };
+                conditions.equal("b.seq", Some(row.seq));
+            }
+            list(connection, &keys, conditions, page)
+        })
+        .await
     }
 
     pub(crate) async fn route_call(
@@ -141,7 +156,6 @@ fn conditions_of(
     conditions.equal("b.a_key", filter.a.map(key));
     conditions.equal("b.b_key", filter.b.map(key));
     conditions.equal("b.x", filter.x.map(number_column));
-    conditions.equal("b.sub_id", filter.sub_id.map(|id| id.to_string()));
     conditions.equal("b.out_id", filter.out_id.clone());
     if let Some(number) = filter.any_role {
         let values = [key(number), key(number), number_column(number).into()];
@@ -186,11 +200,13 @@ fn list(
 }
 
 fn read_events(connection: &Connection, after: i64, limit: u64) -> Result<Vec<Event>, StoreError> {
-    const SELECT: &str =
-        "SELECT id, account, topic, subject, at FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let sql = format!(
+        "{} ORDER BY 1 LIMIT ?2",
+        events(EVENT_COLUMNS, "?1", "true")
+    );
     let fault = |error: rusqlite::Error| engine(&error);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(SELECT).map_err(fault)?;
+    let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
     let mut rows = statement.query([after, limit]).map_err(fault)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(fault)? {

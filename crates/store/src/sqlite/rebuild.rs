@@ -212,9 +212,12 @@ fn latest_change(connection: &Connection) -> Result<Timestamp, StoreError> {
 }
 
 fn next_seq(connection: &Connection) -> Result<i64, StoreError> {
-    // The places of former claims are below the present ones, which these two cover.
+    // The places of former claims are below the present ones, which the first two cover; the last
+    // covers what is not kept any more.
     const LAST: &str = "SELECT max(coalesce((SELECT max(seq) FROM binding), 0), \
-         coalesce((SELECT max(claim) FROM binding WHERE claim IS NOT NULL), 0))";
+         coalesce((SELECT max(claim) FROM binding WHERE claim IS NOT NULL), 0), \
+         coalesce((SELECT max(id) FROM outbox), 0), \
+         (SELECT max(last, bound_after) FROM delivery_cursor))";
     let last: i64 = connection
         .query_row(LAST, [], |row| row.get(0))
         .map_err(|error| engine(&error))?;

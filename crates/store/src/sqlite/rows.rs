@@ -12,17 +12,22 @@ use axbridge_domain::{
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::fault::{Fault, damaged, engine};
+use super::{
+    fault::{Fault, damaged, engine},
+    sub_ids::SubIds,
+};
 use crate::{
     error::StoreError,
     keyring::Keyring,
-    sealed::{open_parties, seal_parties},
+    sealed::{open_at_keys, open_parties, seal_at_keys},
 };
 
 const DISPLAY_BITS: i64 = 0b111;
 const RECORD_BIT: i64 = 1 << 3;
 const VERIFY_BIT: i64 = 1 << 4;
 const EXCLUSIVE_BIT: i64 = 1 << 5;
+/// The parties are sealed at their keys; without it, at the SubId.
+const SEALED_AT_KEYS_BIT: i64 = 1 << 6;
 
 /// The columns that [`BindingRow::read`] expects, in its order.
 macro_rules! select_bindings {
@@ -104,6 +109,7 @@ fn flags_of(terms: &Terms) -> i64 {
         | bit(terms.record, RECORD_BIT)
         | bit(terms.verify, VERIFY_BIT)
         | bit(terms.exclusive, EXCLUSIVE_BIT)
+        | SEALED_AT_KEYS_BIT
 }
 
 /// A binding's row as it was read: the parties still sealed.
@@ -159,13 +165,25 @@ impl BindingRow {
     }
 
     /// The row of a binding, live or ended.
-    pub(super) fn find(connection: &Connection, sub_id: SubId) -> Result<Option<Self>, StoreError> {
-        let found = query_one(
-            connection,
-            select_bindings!("WHERE b.sub_id = ?1"),
-            &sub_id.to_string(),
-        );
-        found?.transpose()
+    pub(super) fn find(
+        connection: &Connection,
+        ids: &SubIds,
+        sub_id: SubId,
+    ) -> Result<Option<Self>, StoreError> {
+        const LAST: &str = "SELECT coalesce(max(seq), 0) FROM binding";
+        const AT: &str = select_bindings!("WHERE b.seq = ?1");
+        const DRAWN: &str = select_bindings!("WHERE b.sub_id = ?1 AND b.drawn = 1");
+        let last: i64 = connection
+            .prepare_cached(LAST)
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(|error| engine(&error))?;
+        for seq in ids.places(sub_id, last) {
+            let row = query_one(connection, AT, &seq)?.transpose()?;
+            if let Some(row) = row.filter(|row| row.sub_id == sub_id) {
+                return Ok(Some(row));
+            }
+        }
+        query_one(connection, DRAWN, &sub_id.to_string())?.transpose()
     }
 
     /// The binding as its bind answered it, whatever was changed since.
@@ -191,7 +209,11 @@ impl BindingRow {
 
     /// The binding with its parties in clear.
     pub(super) fn open(self, keys: &Keyring) -> Result<Binding, StoreError> {
-        let (a, b) = open_parties(keys, self.sub_id, &self.sealed)?;
+        let (a, b) = if self.flags & SEALED_AT_KEYS_BIT == 0 {
+            open_parties(keys, self.sub_id, &self.sealed)?
+        } else {
+            open_at_keys(keys, &self.shape, self.sub_id, &self.sealed)?
+        };
         let [out_id, user_data, voice_code, order_id, industrial_id] = self.texts;
         Ok(Binding {
             sub_id: self.sub_id,
@@ -235,9 +257,21 @@ fn query_one(connection: &Connection, sql: &str, key: &dyn rusqlite::ToSql) -> F
 pub(super) struct NewBinding {
     pub(super) binding: Binding,
     pub(super) shape: Shape,
+    /// Its parties, sealed.
+    pub(super) sealed: Vec<u8>,
 }
 
 impl NewBinding {
+    /// A binding with the keys of its parties, which are sealed now.
+    pub(super) fn new(keys: &Keyring, binding: Binding, shape: Shape) -> Result<Self, StoreError> {
+        let sealed = seal_at_keys(keys, &shape, binding.terms.a, binding.terms.b)?;
+        Ok(Self {
+            binding,
+            shape,
+            sealed,
+        })
+    }
+
     /// What the route table holds of it.
     pub(super) fn record(&self) -> Record {
         Record {
@@ -249,21 +283,15 @@ impl NewBinding {
         }
     }
 
-    /// Appends the row; false (and nothing is written) if the id is taken.
-    pub(super) fn insert(
-        &self,
-        connection: &Connection,
-        seq: i64,
-        keys: &Keyring,
-    ) -> Result<bool, Fault> {
+    /// Appends the row, which is the binding's "bound" event as well.
+    pub(super) fn insert(&self, connection: &Connection, seq: i64) -> Result<(), Fault> {
         const INSERT: &str = "INSERT INTO binding (seq, sub_id, account, pool, x, x_city, a_key, b_key, \
              sealed, flags, expires_at, created_at, out_id, user_data, voice_code, order_id, \
              industrial_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
-             ?15, ?16, ?17) ON CONFLICT (sub_id) DO NOTHING";
+             ?15, ?16, ?17)";
         let binding = &self.binding;
         let terms = &binding.terms;
-        let sealed = seal_parties(keys, binding.sub_id, terms.a, terms.b)?;
-        let rows = connection.prepare_cached(INSERT)?.execute(params![
+        connection.prepare_cached(INSERT)?.execute(params![
             seq,
             binding.sub_id.to_string(),
             account_column(binding.account),
@@ -272,7 +300,7 @@ impl NewBinding {
             binding.x_city.map(CityCode::to_bits),
             self.shape.a().as_bytes(),
             self.shape.b().map(|key| *key.as_bytes()),
-            sealed,
+            self.sealed,
             flags_of(terms),
             terms.expires_at.unix_ms(),
             binding.created_at.unix_ms(),
@@ -282,7 +310,7 @@ impl NewBinding {
             terms.order_id,
             terms.industrial_id,
         ])?;
-        Ok(rows == 1)
+        Ok(())
     }
 
     /// Puts the row in the place of the binding's earlier self, which moves to `former`.
@@ -293,7 +321,6 @@ impl NewBinding {
         seq: i64,
         claim: Option<i64>,
         now: Timestamp,
-        keys: &Keyring,
     ) -> Result<(), Fault> {
         const KEEP: &str = "INSERT INTO former (seq, claim, released, replaced_at, pool, x, x_city, a_key, \
              b_key, sealed, flags, expires_at, out_id, user_data, voice_code, order_id, \
@@ -302,10 +329,9 @@ impl NewBinding {
              WHERE seq = ?1";
         const UPDATE: &str = "UPDATE binding SET claim = coalesce(?2, claim), x = ?3, x_city = ?4, \
              a_key = ?5, b_key = ?6, sealed = ?7, expires_at = ?8, out_id = ?9, user_data = ?10, \
-             order_id = ?11, industrial_id = ?12 WHERE seq = ?1";
+             order_id = ?11, industrial_id = ?12, flags = ?13 WHERE seq = ?1";
         let binding = &self.binding;
         let terms = &binding.terms;
-        let sealed = seal_parties(keys, binding.sub_id, terms.a, terms.b)?;
         connection
             .prepare_cached(KEEP)?
             .execute(params![seq, claim.is_some(), now.unix_ms()])?;
@@ -316,12 +342,13 @@ impl NewBinding {
             binding.x_city.map(CityCode::to_bits),
             self.shape.a().as_bytes(),
             self.shape.b().map(|key| *key.as_bytes()),
-            sealed,
+            self.sealed,
             terms.expires_at.unix_ms(),
             terms.out_id,
             terms.user_data,
             terms.order_id,
             terms.industrial_id,
+            flags_of(terms),
         ])?;
         Ok(())
     }

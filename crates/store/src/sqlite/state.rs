@@ -20,6 +20,7 @@ use axbridge_domain::{
     time::Timestamp,
 };
 
+use super::sub_ids::SubIds;
 use crate::{
     call_key::{CallKey, CallKeys},
     counters::Counters,
@@ -127,6 +128,7 @@ pub(super) struct Shared {
     /// Why nothing can be written any more until a restart.
     broken: OnceLock<String>,
     pub(super) keys: Arc<Keyring>,
+    pub(super) sub_ids: Arc<SubIds>,
     pub(super) options: StoreOptions,
     pub(super) counters: Arc<Counters>,
 }
@@ -136,6 +138,7 @@ impl Shared {
         Self {
             state: RwLock::new(state),
             broken: OnceLock::new(),
+            sub_ids: Arc::new(SubIds::new(&keys)),
             keys,
             options,
             counters: Arc::default(),

@@ -7,6 +7,7 @@
 //! find in the log, so the writer refuses all further work until a restart has read what stands.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
@@ -26,6 +27,7 @@ use super::{
     fault::{Fault, certainly_not_committed, engine},
     rows::account_column,
     state::{Change, Shared, State},
+    sub_ids::SubIds,
 };
 use crate::{error::StoreError, keyring::Keyring, model::Topic, store::StoreOptions};
 
@@ -37,7 +39,7 @@ pub(super) struct Ledger {
     pub(super) expired: BTreeMap<(Timestamp, SubId), AccountId>,
     /// Every expiry up to here is announced.
     pub(super) announced: Timestamp,
-    /// The next place in the order of claims.
+    /// The next place in the order of claims and events, which count on together.
     next_seq: i64,
     /// Records that left memory since the last sweep.
     pub(super) forgotten: u64,
@@ -131,7 +133,8 @@ pub(super) struct Batch<'a> {
     pub(super) options: &'a StoreOptions,
     pub(super) ledger: &'a Ledger,
     pub(super) closed: &'a mut Closed,
-    next_seq: i64,
+    pub(super) sub_ids: &'a SubIds,
+    next_seq: Cell<i64>,
     after: AfterCommit,
 }
 
@@ -151,10 +154,10 @@ impl Batch<'_> {
         self.draft.now()
     }
 
-    /// The next place in the order of claims.
-    pub(super) fn take_seq(&mut self) -> i64 {
-        let seq = self.next_seq;
-        self.next_seq += 1;
+    /// The next place in the order of claims and events.
+    pub(super) fn take_seq(&self) -> i64 {
+        let seq = self.next_seq.get();
+        self.next_seq.set(seq + 1);
         seq
     }
 
@@ -187,8 +190,9 @@ impl Batch<'_> {
         at: Timestamp,
     ) -> Result<(), Fault> {
         const INSERT: &str =
-            "INSERT INTO outbox (account, topic, subject, at) VALUES (?1, ?2, ?3, ?4)";
+            "INSERT INTO outbox (id, account, topic, subject, at) VALUES (?1, ?2, ?3, ?4, ?5)";
         self.connection.prepare_cached(INSERT)?.execute(params![
+            self.take_seq(),
             account_column(account),
             topic.name(),
             subject,
@@ -309,7 +313,8 @@ impl Writer {
                 options: &shared.options,
                 ledger: &self.ledger,
                 closed: &mut self.closed,
-                next_seq: self.ledger.next_seq,
+                sub_ids: &shared.sub_ids,
+                next_seq: Cell::new(self.ledger.next_seq),
                 after: AfterCommit::default(),
             };
             let ran = jobs.iter_mut().try_for_each(|job| job.run(&mut batch));
@@ -319,7 +324,7 @@ impl Writer {
                 self.roll_back();
                 return Err(error);
             }
-            (batch.draft.into_delta(), batch.after, batch.next_seq)
+            (batch.draft.into_delta(), batch.after, batch.next_seq.get())
         };
         self.commit()?;
         if self.connection.total_changes() != begun_at {

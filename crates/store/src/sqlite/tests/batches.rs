@@ -34,7 +34,8 @@ async fn a_failed_commit_leaves_nothing_and_the_next_one_succeeds() {
     let saboteur = behind(directory.path());
     saboteur
         .execute_batch(
-            "CREATE TRIGGER sabotage BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END",
+            "CREATE TRIGGER sabotage BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END; \
+             CREATE TRIGGER more_of_it BEFORE INSERT ON binding BEGIN SELECT RAISE(ABORT, 'no'); END",
         )
         .expect("trigger");
     let failing = command(party(3), Some(party(4)), Placement::Named(x(1)), 2);
@@ -51,7 +52,7 @@ async fn a_failed_commit_leaves_nothing_and_the_next_one_succeeds() {
     assert_eq!(store.counters().now().failed_commits, 2);
 
     saboteur
-        .execute_batch("DROP TRIGGER sabotage")
+        .execute_batch("DROP TRIGGER sabotage; DROP TRIGGER more_of_it")
         .expect("dropped");
     newly_bound(store.bind(failing, at(1)).await.expect("store"));
     let ended = store.unbind(reference(&kept), at(1)).await.expect("store");
@@ -145,7 +146,7 @@ async fn after_an_unknown_outcome_nothing_is_written_but_calls_still_route() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_taken_gives_way_to_the_next() {
+async fn dice_that_fall_alike_give_different_ids() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = open(directory.path(), &fresh_keys(), at(0)).await;
     fill(&store, PoolRules::default()).await;

@@ -4,6 +4,7 @@
 mod batches;
 mod directory;
 mod history;
+mod lean;
 mod power_loss;
 
 use std::{path::Path, sync::Arc};
