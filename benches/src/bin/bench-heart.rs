@@ -3,15 +3,25 @@
 //!
 //! `bench-heart LIVE_BINDINGS [BINDS]`: rebuilds a table of that many live bindings, then binds
 //! BINDS times (default: as many as are live) while as many expire, in virtual time.
+//!
+//! `bench-heart refusals NUMBERS`: refuses binds in a pool of that many numbers, all at their cap.
 
 use std::time::Duration;
 
 use axbridge_benches::{
     cpu::Stopwatch,
     memory::resident_bytes,
-    world::{NUMBERS, START, World, is_free, preloaded},
+    world::{NUMBERS, START, World, inventory, is_free, number, party, pool, preloaded},
 };
-use axbridge_domain::route_table::{Record, RouteTable};
+use axbridge_domain::{
+    binding::{Shape, SubId},
+    city_order::Tier,
+    closed::Closed,
+    draft::Draft,
+    pool::PoolRules,
+    route_table::{Record, RouteTable},
+    selection::{Wanted, choose_among_open},
+};
 
 const BATCH: usize = 64;
 const CALLS: usize = 1 << 20;
@@ -19,11 +29,17 @@ const CALLS: usize = 1 << 20;
 const CHUNK: u64 = 1 << 14;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
+    let mut words = std::env::args().skip(1).peekable();
+    let refuses = words.next_if(|word| word == "refusals").is_some();
+    let mut arguments = words.map(|text| text.parse::<u64>());
     let Some(Ok(bindings)) = arguments.next() else {
-        eprintln!("usage: bench-heart LIVE_BINDINGS [BINDS]");
+        eprintln!("usage: bench-heart LIVE_BINDINGS [BINDS] | refusals NUMBERS");
         std::process::exit(2);
     };
+    if refuses {
+        println!("{}", refusals(bindings));
+        return;
+    }
     let binds = arguments.next().and_then(Result::ok).unwrap_or(bindings);
 
     let rebuilt = rebuild(bindings);
@@ -124,4 +140,72 @@ fn resolve(world: &mut World) -> f64 {
         "calls must find their bindings"
     );
     took.as_nanos() as f64 / CALLS as f64
+}
+
+/// Refusals that are timed together.
+const REFUSALS: u64 = 1_000;
+
+/// What a bind costs that finds a pool of so many numbers exhausted: the first, which looks at all
+/// of them; those that follow; and those that follow when a number was given back and taken again
+/// before each.
+fn refusals(numbers: u64) -> String {
+    let rules = PoolRules {
+        bindings_per_number_max: 1,
+        ..PoolRules::default()
+    };
+    let inventory = inventory(numbers as usize);
+    let mut table = RouteTable::new(rules.quarantine_ms);
+    table.advance(START);
+    let until = START.plus_ms(1_000_000_000);
+    let held = |index: u64| {
+        let x = number(index as usize);
+        Record {
+            sub_id: SubId::new(START, x, index as u32),
+            x,
+            shape: Shape::Axb {
+                a: party(2 * index),
+                b: party(2 * index + 1),
+            },
+            exclusive: false,
+            live_until: until,
+        }
+    };
+    for index in 0..numbers {
+        table.insert(held(index));
+    }
+    let mut closed = Closed::default();
+    let mut refuse = |first: u64, count: u64, touched: bool| {
+        let wanted: Vec<Wanted> = (first..first + count)
+            .map(|index| Wanted {
+                pool: pool(),
+                tiers: vec![Tier::WholePool],
+                shape: Shape::Axb {
+                    a: party((1 << 41) + 2 * index),
+                    b: party((1 << 41) + 2 * index + 1),
+                },
+                exclusive: false,
+                rules,
+                never: [None, None],
+            })
+            .collect();
+        let started = Stopwatch::start();
+        for (index, wanted) in wanted.iter().enumerate() {
+            if touched {
+                closed.reopen([number(index % numbers as usize)]);
+            }
+            let draft = Draft::new(&table, START);
+            let chosen = choose_among_open(&inventory, &draft, wanted, first, &mut closed);
+            assert!(chosen.is_err(), "every number is at its cap");
+        }
+        started.elapsed().as_nanos() as f64 / count as f64
+    };
+    let first = refuse(0, 1, false);
+    let next = refuse(1, REFUSALS, false);
+    let touched = refuse(1 + REFUSALS, REFUSALS, true);
+    format!(
+        "{{\"numbers\":{numbers},\"first_ms\":{:.1},\"next_us\":{:.2},\"touched_us\":{:.2}}}",
+        first / 1e6,
+        next / 1e3,
+        touched / 1e3
+    )
 }

@@ -18,6 +18,10 @@ use anyhow::{Result, bail};
 
 use arguments::Arguments;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const HELP: &str = "\
 bench-store SUBJECT [OPTION VALUE]…
 
