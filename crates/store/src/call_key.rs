@@ -127,13 +127,21 @@ impl CallKey {
     /// # Errors
     /// When the system has no randomness to give.
     pub(crate) fn seal(&self, call: CallId, numbers: CallNumbers) -> Result<Vec<u8>, StoreError> {
-        let fault = |what: &str| StoreError::Internal(format!("sealing a call: {what}"));
         let mut body = Vec::with_capacity(NUMBERS * NUMBER_BYTES + 16);
         for number in numbers.each() {
             // No number's bits are zero.
             let bits = number.map_or(0, PhoneNumber::to_bits);
             body.extend_from_slice(&bits.to_be_bytes());
         }
+        self.seal_at(&call.to_string(), body)
+    }
+
+    /// Seals bytes for one place, where alone they can be opened.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub(crate) fn seal_at(&self, place: &str, mut body: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let fault = |what: &str| StoreError::Internal(format!("sealing a call: {what}"));
         let mut nonce = [0u8; NONCE_LEN];
         self.random
             .fill(&mut nonce)
@@ -141,7 +149,7 @@ impl CallKey {
         self.seal
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(call.to_string().as_bytes()),
+                Aad::from(place.as_bytes()),
                 &mut body,
             )
             .map_err(|_| fault("cipher refused"))?;
@@ -150,19 +158,26 @@ impl CallKey {
         Ok(sealed)
     }
 
+    /// Opens what [`Self::seal_at`] sealed for the same place; `None` if it was not that.
+    pub(crate) fn open_at(&self, place: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let aad = Aad::from(place.as_bytes());
+        let length = self.seal.open_in_place(nonce, aad, &mut body).ok()?.len();
+        body.truncate(length);
+        Some(body)
+    }
+
     /// Opens what [`Self::seal`] sealed for the same call.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`].
     pub(crate) fn numbers(&self, call: CallId, sealed: &[u8]) -> Result<CallNumbers, StoreError> {
         let unreadable = || StoreError::Unreadable(format!("the numbers of call {call}"));
-        let (nonce, body) = sealed.split_at_checked(NONCE_LEN).ok_or_else(unreadable)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| unreadable())?;
-        let mut body = Zeroizing::new(body.to_vec());
         let plain = self
-            .seal
-            .open_in_place(nonce, Aad::from(call.to_string().as_bytes()), &mut body)
-            .map_err(|_| unreadable())?;
+            .open_at(&call.to_string(), sealed)
+            .ok_or_else(unreadable)?;
         let mut numbers = [None; NUMBERS];
         if plain.len() != NUMBERS * NUMBER_BYTES {
             return Err(unreadable());

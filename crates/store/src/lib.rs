@@ -18,6 +18,7 @@
 //! | `postgres` | many nodes on one database: the engine's unique key decides, node-side batches |
 
 mod call_key;
+mod call_private;
 pub mod counters;
 pub mod delivery;
 pub mod error;

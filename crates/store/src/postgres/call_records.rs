@@ -21,7 +21,7 @@ use super::{
 use crate::{
     call_key::{CallKey, CallNumbers},
     error::StoreError,
-    model::{CallEnd, CallFilter, CallRecord, NewCall, Page, Paged, Purged, Topic},
+    model::{CallEnd, CallFilter, CallRecord, NewCall, Page, Paged, Purged, Topic, Verification},
 };
 
 /// Calls of one account dropped in one transaction.
@@ -67,20 +67,16 @@ impl PostgresStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let update = "UPDATE call SET ended_at = greatest($2, begun_at, ringing_at, answered_at),
-                 result = $4, released_by = $5, verify_voice = $6, verify_correct = $7,
-                 verify_answer = $8, verify_passed = $9
+                 result = $4, released_by = $5, sealed_verification = $6
              WHERE id = $1 AND ended_at IS NULL RETURNING account, ended_at AS at";
         let now = self.core.moment(now);
         let result = i16::from(end.result.code());
         let released_by = i16::from(end.released_by.code());
-        let verification = end.verification.as_ref();
-        let text = |text: Option<&String>| escaped_option(text);
-        let voice = text(verification.map(|it| &it.voice_code));
-        let correct = text(verification.map(|it| &it.correct));
-        let answer = text(verification.map(|it| &it.answer));
-        let passed = verification.map(|it| it.passed);
-        let values: [&(dyn ToSql + Sync); 6] =
-            [&result, &released_by, &voice, &correct, &answer, &passed];
+        let verification = match &end.verification {
+            Some(verification) => until_done!(seal_verification(&self.core, call, verification))?,
+            None => None,
+        };
+        let values: [&(dyn ToSql + Sync); 3] = [&result, &released_by, &verification];
         let topics = [Topic::CallEnded, Topic::CallRecord];
         until_done!(step(&self.core, call, update, &topics, now, &values))
     }
@@ -147,7 +143,8 @@ async fn begin(core: &Core, call: &NewCall, key: &CallKey, now: Timestamp) -> Re
         .prepare_cached(
             "WITH made AS (
                  INSERT INTO call (account, id, pool, kind, x, x_city, sub_id, month, sealed,
-                     direction, display, record, trunk, node, user_data, out_id, begun_at)
+                     direction, display, record, trunk, node, sealed_user_data, out_id,
+                     begun_at)
                  SELECT n.account, $3, n.pool, p.kind, n.x, n.city, $4, $5, $6, $7, $8, $9, $10,
                      $11, $12, $13, $14
                  FROM number n JOIN pool p ON p.account = n.account AND p.pool = n.pool
@@ -167,6 +164,9 @@ async fn begin(core: &Core, call: &NewCall, key: &CallKey, now: Timestamp) -> Re
         .await?;
     let numbers = CallNumbers::of(call);
     let binding = call.binding.as_ref();
+    let user_data = binding.and_then(|binding| binding.user_data.as_ref());
+    let user_data = user_data.map(|text| key.seal_user_data(call.id, text));
+    let user_data = user_data.transpose()?;
     let values: [&(dyn ToSql + Sync); 16] = [
         &account_column(call.account),
         &number_column(call.x),
@@ -179,7 +179,7 @@ async fn begin(core: &Core, call: &NewCall, key: &CallKey, now: Timestamp) -> Re
         &call.record,
         &escaped(&call.trunk).into_owned(),
         &escaped(&call.node).into_owned(),
-        &escaped_option(binding.and_then(|binding| binding.user_data.as_ref())),
+        &user_data,
         &escaped_option(binding.and_then(|binding| binding.out_id.as_ref())),
         &now.unix_ms(),
         &key.tags(numbers)
@@ -198,6 +198,24 @@ async fn begin(core: &Core, call: &NewCall, key: &CallKey, now: Timestamp) -> Re
         core.counters.committed(1);
     }
     Ok(())
+}
+
+/// What a caller keyed, sealed with the key that the row of the call is sealed with; `None` if there
+/// is no such row.
+async fn seal_verification(
+    core: &Core,
+    call: CallId,
+    verification: &Verification,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let client = core.client().await?;
+    let statement = client
+        .prepare_cached("SELECT month FROM call WHERE id = $1")
+        .await?;
+    let row = client.query_opt(&statement, &[&call.to_string()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let month = call_rows::month_of(row.try_get(0)?)?;
+    let key = RowKeys::new(core, &client).of(month).await?;
+    Ok(Some(key.seal_verification(call, verification)?))
 }
 
 /// Runs an update of the call $1 at $2 that answers its account and the moment, and tells of it;

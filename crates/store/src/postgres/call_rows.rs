@@ -23,7 +23,8 @@ use crate::{
 pub(super) const CALL_COLUMNS: &str = "c.account, c.id, c.pool, c.kind, c.x, c.x_city, c.sub_id, \
      c.month, c.sealed, c.direction, c.display, c.record, c.trunk, c.node, c.user_data, c.out_id, \
      c.begun_at, c.ringing_at, c.answered_at, c.ended_at, c.result, c.released_by, \
-     c.verify_voice, c.verify_correct, c.verify_answer, c.verify_passed";
+     c.verify_voice, c.verify_correct, c.verify_answer, c.verify_passed, c.sealed_user_data, \
+     c.sealed_verification";
 
 pub(super) fn month_column(month: Month) -> i32 {
     month.number().cast_signed()
@@ -65,7 +66,7 @@ pub(super) fn read(row: &Row, key: &CallKey) -> Result<CallRecord, StoreError> {
         kind: kind.ok_or_else(|| unreadable("a pool's kind"))?,
         x: number_of(column(row, "x")?)?,
         x_city: city_of(column(row, "x_city")?),
-        binding: binding_of(row, numbers.a, numbers.b)?,
+        binding: binding_of(row, key, id, (numbers.a, numbers.b))?,
         caller: numbers.caller,
         callee: numbers.callee,
         direction: direction.ok_or_else(|| unreadable("a call's direction"))?,
@@ -76,14 +77,15 @@ pub(super) fn read(row: &Row, key: &CallKey) -> Result<CallRecord, StoreError> {
         ringing_at: moment(row, "ringing_at")?,
         answered_at: moment(row, "answered_at")?,
         ended_at,
-        end: ended_at.map(|_| end_of(row)).transpose()?,
+        end: ended_at.map(|_| end_of(row, key, id)).transpose()?,
     })
 }
 
 fn binding_of(
     row: &Row,
-    a: Option<PhoneNumber>,
-    b: Option<PhoneNumber>,
+    key: &CallKey,
+    call: CallId,
+    (a, b): (Option<PhoneNumber>, Option<PhoneNumber>),
 ) -> Result<Option<CallBinding>, StoreError> {
     let Some(sub_id) = column::<Option<&str>>(row, "sub_id")? else {
         return Ok(None);
@@ -94,26 +96,40 @@ fn binding_of(
         a: a.ok_or_else(|| unreadable("a call's A"))?,
         b,
         display: display.ok_or_else(|| unreadable("a display type"))?,
-        user_data: text(row, "user_data")?,
+        user_data: match column::<Option<&[u8]>>(row, "sealed_user_data")? {
+            Some(sealed) => Some(key.user_data(call, sealed)?),
+            None => text(row, "user_data")?,
+        },
         out_id: text(row, "out_id")?,
     }))
 }
 
-fn end_of(row: &Row) -> Result<CallEnd, StoreError> {
+fn verification_of(
+    row: &Row,
+    key: &CallKey,
+    call: CallId,
+) -> Result<Option<Verification>, StoreError> {
+    if let Some(sealed) = column::<Option<&[u8]>>(row, "sealed_verification")? {
+        return Ok(Some(key.verification(call, sealed)?));
+    }
+    // A row from before it was sealed.
+    let Some(voice_code) = text(row, "verify_voice")? else {
+        return Ok(None);
+    };
+    Ok(Some(Verification {
+        voice_code,
+        correct: needed_text(row, "verify_correct")?,
+        answer: needed_text(row, "verify_answer")?,
+        passed: column(row, "verify_passed")?,
+    }))
+}
+
+fn end_of(row: &Row, key: &CallKey, call: CallId) -> Result<CallEnd, StoreError> {
     let result = code(row, "result")?.and_then(CallResult::from_code);
     let released_by = code(row, "released_by")?.and_then(ReleasedBy::from_code);
-    let verification = match text(row, "verify_voice")? {
-        None => None,
-        Some(voice_code) => Some(Verification {
-            voice_code,
-            correct: needed_text(row, "verify_correct")?,
-            answer: needed_text(row, "verify_answer")?,
-            passed: column(row, "verify_passed")?,
-        }),
-    };
     Ok(CallEnd {
         result: result.ok_or_else(|| unreadable("a call's result"))?,
         released_by: released_by.ok_or_else(|| unreadable("who ended a call"))?,
-        verification,
+        verification: verification_of(row, key, call)?,
     })
 }

@@ -35,6 +35,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "phone",
         sql: include_str!("../../migrations/postgres/0005_phone.sql"),
     },
+    Migration {
+        version: 8,
+        name: "private",
+        sql: include_str!("../../migrations/postgres/0008_private.sql"),
+    },
 ];
 
 /// Applies what is missing, all in one transaction.

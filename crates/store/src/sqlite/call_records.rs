@@ -72,7 +72,14 @@ impl SqliteStore {
             let topics = [Topic::CallEnded, Topic::CallRecord];
             let ended = step(batch, call, ENDED, &topics)?;
             if ended {
-                call_rows::write_end(batch.connection, call, &end)?;
+                let sealed = match &end.verification {
+                    Some(verification) => {
+                        let key = key_of_call(batch, call)?;
+                        Some(key.seal_verification(call, verification)?)
+                    }
+                    None => None,
+                };
+                call_rows::write_end(batch.connection, call, &end, sealed.as_deref())?;
             }
             Ok(ended)
         })
@@ -217,6 +224,20 @@ fn key_of(batch: &mut Batch<'_>, month: Month) -> Result<Arc<CallKey>, Fault> {
     Ok(key)
 }
 
+/// The key that the row of a call is sealed with.
+fn key_of_call(batch: &Batch<'_>, call: CallId) -> Result<Arc<CallKey>, Fault> {
+    let month: u32 = batch
+        .connection
+        .prepare_cached("SELECT month FROM call WHERE id = ?1")?
+        .query_row([call.to_string()], |row| row.get(0))?;
+    let month = call_rows::month_from(month)?;
+    if let Some(key) = batch.state.call_keys.get(month) {
+        return Ok(key);
+    }
+    let kept = kept_key(batch.connection, batch.keys, month)?;
+    Ok(kept.ok_or_else(|| destroyed(month))?)
+}
+
 fn begin(batch: &mut Batch<'_>, call: &NewCall) -> Result<(), Fault> {
     let now = batch.now();
     let placed = batch.state.pool_of(call.x);
@@ -229,6 +250,8 @@ fn begin(batch: &mut Batch<'_>, call: &NewCall) -> Result<(), Fault> {
     let numbers = CallNumbers::of(call);
     let key = key_of(batch, Month::of(now))?;
     let sealed = key.seal(call.id, numbers)?;
+    let user_data = call.binding.as_ref().and_then(|it| it.user_data.as_ref());
+    let sealed_user_data = user_data.map(|text| key.seal_user_data(call.id, text));
     let row = CallRow {
         call,
         pool,
@@ -236,6 +259,7 @@ fn begin(batch: &mut Batch<'_>, call: &NewCall) -> Result<(), Fault> {
         city,
         month: key.month,
         sealed,
+        sealed_user_data: sealed_user_data.transpose()?,
         begun_at: now,
     };
     if !row.insert(batch.connection)? {

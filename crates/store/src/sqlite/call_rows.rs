@@ -5,6 +5,7 @@ use axbridge_domain::{
     call::{CallId, CallResult, Direction, ReleasedBy},
     city::CityCode,
     month::Month,
+    phone::PhoneNumber,
     pool::{PoolKind, PoolNo},
     time::Timestamp,
 };
@@ -26,7 +27,8 @@ use crate::{
 pub(super) const CALL_COLUMNS: &str = "c.month, c.id, c.account, c.pool, c.kind, c.x, c.x_city, \
      c.sub_id, c.sealed, c.direction, c.display, c.record, c.trunk, c.node, c.user_data, c.out_id, \
      c.begun_at, c.ringing_at, c.answered_at, c.ended_at, c.result, c.released_by, \
-     c.verify_voice, c.verify_correct, c.verify_answer, c.verify_passed";
+     c.verify_voice, c.verify_correct, c.verify_answer, c.verify_passed, c.sealed_user_data, \
+     c.sealed_verification";
 
 /// Reads a month's column.
 pub(super) fn month_from(column: u32) -> Result<Month, StoreError> {
@@ -41,6 +43,8 @@ pub(super) struct CallRow<'a> {
     pub(super) city: Option<CityCode>,
     pub(super) month: Month,
     pub(super) sealed: Vec<u8>,
+    /// The client's text.
+    pub(super) sealed_user_data: Option<Vec<u8>>,
     pub(super) begun_at: Timestamp,
 }
 
@@ -48,7 +52,7 @@ impl CallRow<'_> {
     /// Appends the row; false (and nothing is written) if the id is taken.
     pub(super) fn insert(&self, connection: &Connection) -> Result<bool, Fault> {
         const INSERT: &str = "INSERT INTO call (id, account, pool, kind, x, x_city, sub_id, month, \
-             sealed, direction, display, record, trunk, node, user_data, out_id, begun_at) \
+             sealed, direction, display, record, trunk, node, sealed_user_data, out_id, begun_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
              ON CONFLICT (id) DO NOTHING";
         let call = self.call;
@@ -68,7 +72,7 @@ impl CallRow<'_> {
             call.record,
             call.trunk,
             call.node,
-            binding.and_then(|binding| binding.user_data.as_deref()),
+            self.sealed_user_data,
             binding.and_then(|binding| binding.out_id.as_deref()),
             self.begun_at.unix_ms(),
         ])?;
@@ -77,18 +81,19 @@ impl CallRow<'_> {
 }
 
 /// Writes how a call ended.
-pub(super) fn write_end(connection: &Connection, call: CallId, end: &CallEnd) -> Result<(), Fault> {
-    const UPDATE: &str = "UPDATE call SET result = ?2, released_by = ?3, verify_voice = ?4, \
-         verify_correct = ?5, verify_answer = ?6, verify_passed = ?7 WHERE id = ?1";
-    let verification = end.verification.as_ref();
+pub(super) fn write_end(
+    connection: &Connection,
+    call: CallId,
+    end: &CallEnd,
+    sealed_verification: Option<&[u8]>,
+) -> Result<(), Fault> {
+    const UPDATE: &str = "UPDATE call SET result = ?2, released_by = ?3, \
+         sealed_verification = ?4 WHERE id = ?1";
     connection.prepare_cached(UPDATE)?.execute(params![
         call.to_string(),
         end.result.code(),
         end.released_by.code(),
-        verification.map(|it| it.voice_code.as_str()),
-        verification.map(|it| it.correct.as_str()),
-        verification.map(|it| it.answer.as_str()),
-        verification.map(|it| it.passed),
+        sealed_verification,
     ])?;
     Ok(())
 }
@@ -116,7 +121,7 @@ pub(super) fn read(row: &Row<'_>, key: &CallKey) -> Result<CallRecord, StoreErro
         kind: PoolKind::from_code(column(row, 4)?).ok_or_else(|| damaged("a pool's kind"))?,
         x: number_from(column(row, 5)?)?,
         x_city: city_from(column(row, 6)?)?,
-        binding: binding_of(row, numbers.a, numbers.b)?,
+        binding: binding_of(row, key, id, (numbers.a, numbers.b))?,
         caller: numbers.caller,
         callee: numbers.callee,
         direction: direction.ok_or_else(|| damaged("a call's direction"))?,
@@ -127,14 +132,15 @@ pub(super) fn read(row: &Row<'_>, key: &CallKey) -> Result<CallRecord, StoreErro
         ringing_at: moment(row, 17)?,
         answered_at: moment(row, 18)?,
         ended_at,
-        end: ended_at.map(|_| end_of(row)).transpose()?,
+        end: ended_at.map(|_| end_of(row, key, id)).transpose()?,
     })
 }
 
 fn binding_of(
     row: &Row<'_>,
-    a: Option<axbridge_domain::phone::PhoneNumber>,
-    b: Option<axbridge_domain::phone::PhoneNumber>,
+    key: &CallKey,
+    call: CallId,
+    (a, b): (Option<PhoneNumber>, Option<PhoneNumber>),
 ) -> Result<Option<CallBinding>, StoreError> {
     let Some(sub_id) = column::<Option<String>>(row, 7)? else {
         return Ok(None);
@@ -145,26 +151,40 @@ fn binding_of(
         a: a.ok_or_else(|| damaged("a call's A"))?,
         b,
         display: display.ok_or_else(|| damaged("a display type"))?,
-        user_data: column(row, 14)?,
+        user_data: match column::<Option<Vec<u8>>>(row, 26)? {
+            Some(sealed) => Some(key.user_data(call, &sealed)?),
+            None => column(row, 14)?,
+        },
         out_id: column(row, 15)?,
     }))
 }
 
-fn end_of(row: &Row<'_>) -> Result<CallEnd, StoreError> {
-    let verification = match column::<Option<String>>(row, 22)? {
-        None => None,
-        Some(voice_code) => Some(Verification {
-            voice_code,
-            correct: column(row, 23)?,
-            answer: column(row, 24)?,
-            passed: column(row, 25)?,
-        }),
+fn verification_of(
+    row: &Row<'_>,
+    key: &CallKey,
+    call: CallId,
+) -> Result<Option<Verification>, StoreError> {
+    if let Some(sealed) = column::<Option<Vec<u8>>>(row, 27)? {
+        return Ok(Some(key.verification(call, &sealed)?));
+    }
+    // A row from before it was sealed.
+    let Some(voice_code) = column::<Option<String>>(row, 22)? else {
+        return Ok(None);
     };
+    Ok(Some(Verification {
+        voice_code,
+        correct: column(row, 23)?,
+        answer: column(row, 24)?,
+        passed: column(row, 25)?,
+    }))
+}
+
+fn end_of(row: &Row<'_>, key: &CallKey, call: CallId) -> Result<CallEnd, StoreError> {
     Ok(CallEnd {
         result: CallResult::from_code(column(row, 20)?)
             .ok_or_else(|| damaged("a call's result"))?,
         released_by: ReleasedBy::from_code(column(row, 21)?)
             .ok_or_else(|| damaged("who ended a call"))?,
-        verification,
+        verification: verification_of(row, key, call)?,
     })
 }

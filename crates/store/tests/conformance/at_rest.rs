@@ -11,7 +11,7 @@ use axbridge_domain::{
 use axbridge_store::{
     Location,
     keyring::Secret,
-    model::{AccessKey, BindingChange, Role, TrunkRecord, UpgradeCommand},
+    model::{AccessKey, BindingChange, CallEnd, Role, TrunkRecord, UpgradeCommand, Verification},
 };
 
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
 scenarios!(no_real_number_and_no_secret_lies_in_clear);
 
 const SECRET: &str = "dGhpcyBpcyBhIHNlY3JldA";
+/// What a client wrote beside a call, and what its caller keyed.
+const USER_DATA: &str = "for Mr Zhang in flat 7";
+const KEYED: &str = "864209753186";
 
 async fn no_real_number_and_no_secret_lies_in_clear(world: &mut World) {
     fill(world).await;
@@ -62,8 +65,19 @@ async fn fill(world: &World) {
         world.update(&axb, change, at(1)).await.expect("free");
     }
     assert_eq!(world.unbind(&axb, at(2)).await, Ok(()));
-    let call = world.begin(&by(&axb, a(1), 1), at(2)).await;
-    let end = ended_by(ReleasedBy::Caller, CallResult::Connected);
+    let mut arrived = by(&axb, a(1), 1);
+    let snapshot = arrived.binding.as_mut().expect("it has one");
+    snapshot.user_data = Some(USER_DATA.to_owned());
+    let call = world.begin(&arrived, at(2)).await;
+    let end = CallEnd {
+        verification: Some(Verification {
+            voice_code: String::new(),
+            correct: KEYED.to_owned(),
+            answer: KEYED.to_owned(),
+            passed: true,
+        }),
+        ..ended_by(ReleasedBy::Caller, CallResult::Connected)
+    };
     assert!(world.ends_now(call, end, at(3)).await);
     let mut short = world.named(x(2), a(4), b(4));
     short.terms.expires_at = at(3);
@@ -162,8 +176,10 @@ fn assert_sealed(bytes: &[u8]) {
         assert!(!is_found(a(index)), "A number {index} lies in clear");
         assert!(!is_found(b(index)), "B number {index} lies in clear");
     }
-    let secret_hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
-    for form in [SECRET, &secret_hex] {
-        assert!(!holds(bytes, form.as_bytes()), "the secret lies in clear");
+    for text in [SECRET, USER_DATA, KEYED] {
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        for form in [text, &hex] {
+            assert!(!holds(bytes, form.as_bytes()), "{text} lies in clear");
+        }
     }
 }
