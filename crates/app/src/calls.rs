@@ -30,8 +30,12 @@ pub struct Arrival {
 pub enum Admission {
     /// It rings somebody.
     Connect(Box<CallPlan>),
-    /// X is told apart by extensions: ask for one, then admit again with it.
-    AskExtension,
+    /// X is told apart by extensions: ask for one, then admit again with it. The call is not
+    /// written down yet; if it ends before that, [`App::begin_undecided_call`] does it.
+    AskExtension {
+        /// Whose number it is.
+        account: AccountId,
+    },
     /// Nobody rings.
     Refuse {
         /// The call that was written down; `None` when X belongs to nobody, so that nobody is told.
@@ -116,7 +120,9 @@ impl App {
             CallRoute::Connect { binding, callee } => {
                 return self.connect(arrival, binding, callee, nonce).await;
             }
-            CallRoute::AskExtension => return Ok(Admission::AskExtension),
+            CallRoute::AskExtension { account } => {
+                return Ok(Admission::AskExtension { account });
+            }
             CallRoute::Ended { sub_id, account } => {
                 let ended = self.ended_binding(account, sub_id).await?;
                 let outcome = (CallResult::NoBinding, Announcement::Ended);
@@ -146,6 +152,22 @@ impl App {
             result,
             announcement,
         })
+    }
+
+    /// Writes down a call that ended before it was decided whom it rings, because its caller was
+    /// asked for an extension and did not say it.
+    ///
+    /// # Errors
+    /// Faults of the store, and of the system's random source.
+    pub async fn begin_undecided_call(
+        &self,
+        arrival: &Arrival,
+        account: AccountId,
+    ) -> Result<CallId, AppError> {
+        let call = CallId::unbound(arrival.x, self.chance.u64()?);
+        let new = self.new_call(arrival, call, account, None, None);
+        self.store.begin_call(new, self.now()).await?;
+        Ok(call)
     }
 
     /// Notes that the callee's phone rings. Saying it twice, or too late, changes nothing.

@@ -366,7 +366,10 @@ pub enum CallRoute {
         callee: PhoneNumber,
     },
     /// X is told apart by extensions: ask for one.
-    AskExtension,
+    AskExtension {
+        /// Whose number it is.
+        account: AccountId,
+    },
     /// The binding that answered this caller has ended.
     Ended {
         /// The binding that was.

@@ -93,7 +93,7 @@ fn answer_of(route: CallRoute, caller: Option<PhoneNumber>) -> Map<String, Value
         CallRoute::NoBinding { account } | CallRoute::NumberDisabled { account } => {
             write("AccountId", json!(account.to_string()));
         }
-        CallRoute::AskExtension | CallRoute::UnknownNumber => {}
+        CallRoute::AskExtension { .. } | CallRoute::UnknownNumber => {}
     }
     if let Some(announcement) = announcement(&route) {
         write("Announcement", json!(announcement));
@@ -104,7 +104,7 @@ fn answer_of(route: CallRoute, caller: Option<PhoneNumber>) -> Map<String, Value
 const fn outcome(route: &CallRoute) -> &'static str {
     match route {
         CallRoute::Connect { .. } => "Connect",
-        CallRoute::AskExtension => "AskExtension",
+        CallRoute::AskExtension { .. } => "AskExtension",
         CallRoute::Ended { .. } => "Ended",
         CallRoute::NoBinding { .. } => "NoBinding",
         CallRoute::NumberDisabled { .. } => "NumberDisabled",
@@ -115,7 +115,7 @@ const fn outcome(route: &CallRoute) -> &'static str {
 const fn announcement(route: &CallRoute) -> Option<&'static str> {
     match route {
         CallRoute::Connect { .. } => None,
-        CallRoute::AskExtension => Some("Please key the extension."),
+        CallRoute::AskExtension { .. } => Some("Please key the extension."),
         CallRoute::Ended { .. } => Some("The service for this number has ended."),
         CallRoute::NoBinding { .. } => Some("You cannot reach anybody by this number."),
         CallRoute::NumberDisabled { .. } => Some("This number is out of service."),

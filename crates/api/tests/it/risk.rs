@@ -61,7 +61,7 @@ async fn call(test: &TestApp, x: &str, caller: &str) -> Option<(CallResult, Anno
             assert!(call.is_some(), "it is written down");
             Some((result, announcement))
         }
-        Admission::AskExtension => panic!("X has no extensions"),
+        Admission::AskExtension { .. } => panic!("X has no extensions"),
     }
 }
 

@@ -148,7 +148,7 @@ fn answer(
     resolution: Resolution,
 ) -> Result<CallRoute, Fault> {
     Ok(match resolution {
-        Resolution::AskExtension => CallRoute::AskExtension,
+        Resolution::AskExtension => CallRoute::AskExtension { account },
         Resolution::Ended { sub_id } => CallRoute::Ended { sub_id, account },
         Resolution::NoBinding => CallRoute::NoBinding { account },
         Resolution::Connect { sub_id, callee } => {

@@ -136,7 +136,7 @@ fn resolve(state: &State, keys: &Keyring, query: &CallQuery, now: Timestamp) -> 
         .resolve(query.x, caller, query.extension, now, quarantine_ms);
     match found {
         Resolution::Connect { sub_id, callee } => Resolved::Binding(account, sub_id, callee),
-        Resolution::AskExtension => Resolved::Answer(CallRoute::AskExtension),
+        Resolution::AskExtension => Resolved::Answer(CallRoute::AskExtension { account }),
         Resolution::Ended { sub_id } => Resolved::Answer(CallRoute::Ended { sub_id, account }),
         Resolution::NoBinding => Resolved::Answer(CallRoute::NoBinding { account }),
     }

@@ -220,6 +220,8 @@ pub enum Command {
     Play(Side, Clip),
     /// Stop what plays to a side.
     Stop(Side),
+    /// Key a digit to a side.
+    Key(Side, char),
     /// Begin to record.
     Record,
     /// Wake me.

@@ -232,6 +232,7 @@ impl Call {
                 },
             ) => self.offered(side, id, &sdp, invite, &abilities),
             (_, Signal::OfferAcked { sdp }) => self.offer_acked(side, &sdp),
+            (_, Signal::Keyed { digit }) => self.keyed(side, digit),
             (
                 _,
                 Signal::Reoffered {
@@ -243,6 +244,15 @@ impl Call {
             // A leg does not say what is not its to say.
             (Side::Caller, _) | (Side::Callee, _) => {}
         }
+    }
+
+    /// A digit that came with the signalling: what listens to the sound for digits does not hear it,
+    /// so it is passed on from here.
+    fn keyed(&mut self, side: Side, digit: char) {
+        if self.stage == Stage::Talking {
+            self.ask(Command::Key(side.other(), digit));
+        }
+        self.digit(side, digit);
     }
 
     fn digit(&mut self, side: Side, digit: char) {

@@ -185,6 +185,9 @@ impl World {
             ))
             .filter(|_| self.caller_up && callee_up),
             18 => Some(Event::Timer(timer(dice))),
+            19 if caller_lives => from_caller(Signal::Keyed {
+                digit: char::from(b'0' + dice % 10),
+            }),
             _ => None,
         }
     }
@@ -242,7 +245,7 @@ proptest! {
         offer in any::<u8>(),
         switches in any::<u8>(),
         verdicts in proptest::collection::vec(any::<u8>(), 1..3),
-        happenings in proptest::collection::vec((0_u8..19, any::<u8>()), 0..60),
+        happenings in proptest::collection::vec((0_u8..20, any::<u8>()), 0..60),
     ) {
         let arrival = Arrival {
             sdp: body(offer),
@@ -434,6 +437,27 @@ fn a_session_is_refreshed_by_us_or_ended_when_the_peer_does_not() {
     let commands = call.handle(Event::Timer(Timer::Expiry(Side::Caller)));
     assert!(commands.contains(&Command::Bye(Side::Caller)));
     assert!(commands.contains(&Command::Bye(Side::Callee)));
+}
+
+#[test]
+fn who_is_asked_for_an_extension_and_leaves_has_called() {
+    let arrival = Arrival {
+        sdp: GOOD.as_bytes().to_vec(),
+        abilities: Abilities::default(),
+        codecs: vec![Codec::Pcma],
+        answer_refusals: false,
+        dice: [1, 2],
+    };
+    let (mut call, _) = Call::arrived(arrival, CallSettings::default());
+    call.handle(Event::Admitted(verdict(128)));
+    assert!(matches!(call.stage, Stage::Extension { .. }));
+    let commands = call.handle(Event::Signal(Side::Caller, Signal::Bye));
+    let end = CallEnd {
+        result: CallResult::CallerHungUp,
+        released_by: axbridge_domain::call::ReleasedBy::Caller,
+        verification: None,
+    };
+    assert_eq!(commands, [Command::Ended(end)]);
 }
 
 #[test]

@@ -47,14 +47,22 @@ impl Call {
         }
     }
 
-    /// Nothing is heard of a side that should be heard.
+    /// Nothing is heard of a side that should be heard: of one that was answered, also while it
+    /// waits, listens to a prompt or is asked for something. Before the answer many networks let
+    /// nothing through.
     pub(super) fn silent(&mut self, side: Side) {
         let should_speak = self
             .leg(side)
-            .is_some_and(|leg| leg.sound.allows().receives());
-        if self.stage == Stage::Talking && should_speak {
-            self.finish(CallResult::Connected, ReleasedBy::Platform, 480);
+            .is_some_and(|leg| leg.up && leg.sound.allows().receives());
+        if !should_speak {
+            return;
         }
+        let result = if self.talked {
+            CallResult::Connected
+        } else {
+            CallResult::caller_left(self.progress())
+        };
+        self.finish(result, ReleasedBy::Platform, 480);
     }
 
     /// A leg asks for a change or a refresh.

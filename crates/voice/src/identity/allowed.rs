@@ -3,10 +3,10 @@
 
 use crate::message::Message;
 
-/// What a call needs (RFC 3261 §20, RFC 3262, RFC 3325, RFC 4028), without the fields that tell
+/// What a call needs (RFC 3261 §20, RFC 3262, RFC 3325, RFC 4028, RFC 6086), without the fields that tell
 /// about the other side or about us: Reason, Warning, Subject, Organization, Call-Info,
 /// Alert-Info, Diversion, History-Info, Session-ID, User-to-User, Date, Referred-By.
-const ALLOWED: [&str; 36] = [
+const ALLOWED: [&str; 37] = [
     "Accept",
     "Accept-Encoding",
     "Allow",
@@ -28,6 +28,7 @@ const ALLOWED: [&str; 36] = [
     "RAck",
     "RSeq",
     "Record-Route",
+    "Recv-Info",
     "Remote-Party-ID",
     "Require",
     "Retry-After",

@@ -52,7 +52,7 @@ pub(crate) struct Leg {
     pub(crate) detector: Option<Box<DtmfDetector>>,
     last_digit: Option<(Digit, Keyed, Instant)>,
     pub(crate) heard_at: Instant,
-    silence_told: bool,
+    silence_from: Instant,
     reported_at: Option<Instant>,
     pub(crate) counters: Arc<Counters>,
     totals: Arc<Totals>,
@@ -80,7 +80,7 @@ impl Leg {
             detector: None,
             last_digit: None,
             heard_at: Instant::now(),
-            silence_told: false,
+            silence_from: Instant::now(),
             reported_at: None,
             counters,
             totals,
@@ -292,10 +292,10 @@ impl Leg {
     /// Notes that the side has been heard.
     pub(crate) fn hear_again(&mut self, now: Instant) {
         self.heard_at = now;
-        self.silence_told = false;
+        self.silence_from = now;
     }
 
-    /// Tells of silence, once.
+    /// Tells of silence, each time that it has lasted so long once more.
     pub(crate) fn watch_silence(&mut self, limit: Duration, now: Instant, emitter: &Emitter) {
         let expected = self
             .remote
@@ -306,8 +306,8 @@ impl Leg {
             return;
         }
         let silent = now.duration_since(self.heard_at);
-        if silent >= limit && !self.silence_told {
-            self.silence_told = true;
+        if now.duration_since(self.silence_from) >= limit {
+            self.silence_from = now;
             let ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
             let side = self.side;
             emitter.emit(MediaEvent::Silent { side, ms });

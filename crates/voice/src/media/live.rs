@@ -187,7 +187,15 @@ impl Live {
     pub(crate) fn obey(&mut self, command: Command, recorder: &Line, now: Instant) {
         match command {
             Command::Remote(side, remote) => self.legs[side.index()].set_remote(remote, now),
-            Command::Bridge(on) => self.bridged = on,
+            Command::Bridge(on) => {
+                self.bridged = on;
+                if on {
+                    // From here on both are to be heard, whatever was before.
+                    for leg in &mut self.legs {
+                        leg.hear_again(now);
+                    }
+                }
+            }
             Command::Play(side, clip, mode, id) => {
                 let leg = &mut self.legs[side.index()];
                 let before = leg.playout.play(clip, mode, id);

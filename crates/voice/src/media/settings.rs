@@ -218,8 +218,8 @@ pub enum MediaEvent {
         /// Whether it was played to its end.
         whole: bool,
     },
-    /// Nothing has been heard from a side for the session's time of silence. Comes once for each
-    /// silence, and not while the side is on hold.
+    /// Nothing has been heard from a side for the session's time of silence, or for that time once
+    /// more; counted anew when the two begin to hear each other. Not while the side is on hold.
     Silent {
         /// Who.
         side: Side,

@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axbridge_app::{App, AppError, calls::CallEnd};
-use axbridge_domain::call::CallId;
+use axbridge_app::{
+    App, AppError,
+    calls::{Arrival, CallEnd},
+};
+use axbridge_domain::{account::AccountId, call::CallId};
 use tokio::sync::mpsc;
 
 /// Entries of one call that may wait: it has no more.
@@ -47,6 +50,31 @@ impl Book {
         if self.entries.try_send(entry).is_err() {
             tracing::error!("a call has more to tell than there is room for");
         }
+    }
+}
+
+/// A call that is not written down yet: X is told apart by extensions, and its caller is asked for
+/// one. Who leaves before saying it has called all the same.
+pub(super) struct Undecided {
+    pub(super) app: Arc<App>,
+    pub(super) arrival: Arrival,
+    pub(super) account: AccountId,
+}
+
+impl Undecided {
+    /// Writes the call down, and its end.
+    pub(super) fn close(self, end: CallEnd) {
+        tokio::spawn(async move {
+            let Self {
+                app,
+                arrival,
+                account,
+            } = self;
+            match app.begin_undecided_call(&arrival, account).await {
+                Ok(call) => Book::open(app, call).ended(end),
+                Err(error) => tracing::error!(%error, "a call could not be written down"),
+            }
+        });
     }
 }
 

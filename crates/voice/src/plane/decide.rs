@@ -10,7 +10,11 @@ use axbridge_domain::{
 };
 
 use super::{
-    Shared, books::Book, counts::Place, runner::Runner, settings::refusal_status,
+    Shared,
+    books::{Book, Undecided},
+    counts::Place,
+    runner::Runner,
+    settings::refusal_status,
     voice_code::VoiceCodes,
 };
 use crate::{
@@ -35,10 +39,17 @@ impl Runner {
         };
         match self.shared.app.admit_call(&arrival).await {
             Ok(Admission::Connect(plan)) => self.connect(plan).await,
-            Ok(Admission::AskExtension) => match self.open_media() {
-                Some(media) => Verdict::AskExtension { media },
-                None => refuse(CallResult::PlatformError, None),
-            },
+            Ok(Admission::AskExtension { account }) => {
+                self.undecided = Some(Undecided {
+                    app: self.shared.app.clone(),
+                    arrival,
+                    account,
+                });
+                match self.open_media() {
+                    Some(media) => Verdict::AskExtension { media },
+                    None => refuse(CallResult::PlatformError, None),
+                }
+            }
             Ok(Admission::Refuse {
                 call,
                 result,

@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     Shared,
-    books::Book,
+    books::{Book, Undecided},
     counts::Ticket,
     sound::{Media, index, of_media, to_media},
     trunks::{Known, Way},
@@ -50,6 +50,8 @@ pub(super) struct Runner {
     pub(super) tickets: Vec<Ticket>,
     /// The account's prompts that this call may play, by code.
     pub(super) prompts: Vec<(String, Arc<Sound>)>,
+    /// A call that has no book yet, because its caller is asked for an extension first.
+    pub(super) undecided: Option<Undecided>,
     /// Whether the end is in the book.
     told: bool,
     /// The leg that is counted on the trunk that it was sent by.
@@ -102,6 +104,7 @@ impl Runner {
             ways: Vec::new(),
             tickets: vec![facts.ticket],
             prompts: Vec::new(),
+            undecided: None,
             told: false,
             out_ticket: None,
             max_forwards: facts.max_forwards,
@@ -282,6 +285,7 @@ impl Runner {
                     media.session.stop_playing(to_media(side));
                 }
             }
+            Command::Key(side, digit) => self.key(side, digit),
             Command::Record => self.record(),
             Command::Rang => {
                 if let Some(book) = &self.book {
@@ -297,8 +301,10 @@ impl Runner {
             Command::Ended(end) => {
                 self.told = true;
                 self.shared.metrics.ended(end.result);
-                if let Some(book) = &self.book {
-                    book.ended(end);
+                match (&self.book, self.undecided.take()) {
+                    (Some(book), _) => book.ended(end),
+                    (None, Some(left)) => left.close(end),
+                    (None, None) => {}
                 }
             }
             _ => {}
@@ -422,12 +428,18 @@ impl Drop for Runner {
         if let Some(callee) = &self.callee {
             callee.cancel();
         }
-        if let Some(book) = self.book.as_ref().filter(|_| !self.told) {
-            book.ended(CallEnd {
-                result: CallResult::PlatformError,
-                released_by: ReleasedBy::Platform,
-                verification: None,
-            });
+        if self.told {
+            return;
+        }
+        let end = CallEnd {
+            result: CallResult::PlatformError,
+            released_by: ReleasedBy::Platform,
+            verification: None,
+        };
+        match (&self.book, self.undecided.take()) {
+            (Some(book), _) => book.ended(end),
+            (None, Some(undecided)) => undecided.close(end),
+            (None, None) => {}
         }
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{runner::Runner, trunks::sound_networks};
 use crate::{
+    audio::Digit,
     call::{Clip, Event, Side},
     media::{
         self, Accept, MediaEvent, Play, PlayId, RecordingTarget, Remote, Session, SessionSettings,
@@ -121,6 +122,12 @@ impl Runner {
             Clip::Question(_) | Clip::WrongAnswer(_) | Clip::AskExtension
         ) {
             media.session.listen_for_tones(to_media(side), true);
+        }
+    }
+
+    pub(super) fn key(&self, side: Side, digit: char) {
+        if let (Some(media), Some(digit)) = (&self.media, Digit::from_char(digit)) {
+            media.session.send_digits(to_media(side), &[digit]);
         }
     }
 

@@ -95,6 +95,11 @@ pub enum Signal {
         /// The ACK's body.
         sdp: Vec<u8>,
     },
+    /// The peer keyed a digit and tells it by INFO; it is answered already.
+    Keyed {
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+    },
     /// What came of our own re-offer or refresh.
     Reoffered {
         /// The final status; 408 when nobody answered.

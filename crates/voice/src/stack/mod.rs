@@ -10,6 +10,7 @@
 mod authenticate;
 mod dialog;
 mod inbound;
+mod info;
 mod inspect;
 mod leg;
 mod message;
@@ -48,7 +49,7 @@ pub use self::{
 /// What identifies us in `User-Agent` and `Server`, on both legs alike.
 const AGENT: &str = "axbridge";
 /// The methods we take, as `Allow` says it.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO";
 /// Calls that may wait for the plane to look at them.
 const ARRIVALS_MAX: usize = 1024;
 /// A connection over which nothing came for this long is closed, in seconds.

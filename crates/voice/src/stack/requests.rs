@@ -15,7 +15,7 @@ use super::{
     ALLOW, DialogKey, Inner, Signal,
     authenticate::Challenged,
     dialog::{self, Way},
-    inbound,
+    inbound, info,
     leg::{LegState, OfferId, Progress, Waiting},
     lock,
     message::{self, Extra},
@@ -49,6 +49,7 @@ pub(super) async fn take(inner: &Arc<Inner>, transaction: Transaction) {
         Method::Invite => reinvited(state, transaction, OfferId(seq)).await,
         Method::Update => updated(state, transaction, OfferId(seq)).await,
         Method::PRack => pracked(state, transaction, OfferId(seq)).await,
+        Method::Info => informed(state, transaction).await,
         Method::Options => inbound::reply(transaction, 200, message::abilities().into()).await,
         _ => inbound::reply(transaction, 405, vec![Extra::new("Allow", ALLOW)]).await,
     }
@@ -110,6 +111,15 @@ async fn hung_up(state: Arc<LegState>, transaction: Transaction) {
         state.say(Signal::Bye).await;
     }
     inbound::reply(transaction, 200, Vec::new()).await;
+}
+
+async fn informed(state: Arc<LegState>, transaction: Transaction) {
+    let request = &transaction.original;
+    let taken = info::take(&request.headers, &request.body);
+    if let Some(digit) = taken.digit {
+        state.say(Signal::Keyed { digit }).await;
+    }
+    inbound::reply(transaction, taken.status, taken.extras).await;
 }
 
 /// Whether a change may be taken now; else how it is refused.

@@ -111,6 +111,10 @@ fn changes() -> Vec<(String, Vec<u8>)> {
             "Content-Length: ",
             "Content-Length: 18446744073709551615\r\nX: ",
         ),
+        text("Content-Length: ", "l: 3\r\nContent-Length: "),
+        text("From: ", "f: <sip:x@y>;tag=2\r\nFrom: "),
+        text("Via: ", " folded: before all\r\nVia: "),
+        text("Max-Forwards: 70", "Max-Forwards:\r\n\r\n 70"),
         text("application/sdp", "text/plain"),
         text(
             "application/sdp",

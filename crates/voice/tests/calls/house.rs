@@ -59,7 +59,7 @@ pub(crate) struct House {
     pub(crate) app: Arc<App>,
     pub(crate) plane: VoicePlane,
     pub(crate) clock: Clock,
-    account: AccountId,
+    pub(crate) account: AccountId,
     pool: axbridge_domain::pool::PoolNo,
     node: Node,
     directory: TempDir,

@@ -20,6 +20,7 @@ mod changes;
 mod hostile;
 mod keys;
 mod limits;
+mod lossy;
 mod nodes;
 mod sessions;
 mod sound;

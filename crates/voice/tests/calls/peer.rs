@@ -18,6 +18,9 @@ use crate::{
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The longest request that may be sent by UDP.
+const DATAGRAM_BYTES_MAX: usize = 1_300;
+
 /// A message as it came.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Message(pub(crate) String);
@@ -314,6 +317,9 @@ impl Peer {
         // What another network says of a cause is not passed on either.
         needles.push("\r\nReason:");
         for message in self.log() {
+            // RFC 3261 §18.1.1: what is longer must not go as a datagram.
+            let is_short = self.is_tcp() || message.0.len() <= DATAGRAM_BYTES_MAX;
+            assert!(is_short || message.status().is_some(), "{}", message.0);
             let found = leaks(message.0.as_bytes(), &needles);
             assert!(found.is_empty(), "{found:?} in {}", message.0);
         }

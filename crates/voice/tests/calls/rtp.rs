@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use axbridge_voice::audio::{Codec, sine};
+use axbridge_voice::audio::{Clip, Codec, sine};
 
 use crate::ear::Ear;
 
@@ -117,4 +117,28 @@ pub(crate) fn sender_report(name: &str) -> Vec<u8> {
     packet.extend(words.to_be_bytes());
     packet.extend(chunk);
     packet
+}
+
+/// Says something at its pace, as PCMA.
+pub(crate) async fn say_sound(from: &Ear, to: SocketAddr, sound: &Clip) {
+    let source = new_source();
+    let mut pace = tokio::time::interval(Duration::from_millis(FRAME_MS));
+    for (number, frame) in (0_u16..).zip(sound.samples().chunks_exact(FRAME)) {
+        pace.tick().await;
+        let mut packet = head(8, number, u32::from(number) * FRAME as u32, source);
+        packet.extend(frame.iter().map(|sample| Codec::Pcma.encode(*sample)));
+        from.send_to(&packet, to).await.expect("loopback takes it");
+    }
+}
+
+/// Waits for a key as RFC 4733 sends it, told once by its first packet with the end bit.
+pub(crate) async fn hear_key(at: &Ear) -> u8 {
+    let mut buffer = [0; 2048];
+    loop {
+        let got = tokio::time::timeout(Duration::from_secs(5), at.recv_from(&mut buffer));
+        let (length, _) = got.await.expect("a key").expect("a packet");
+        if length == 16 && buffer[1] & 0x7f == 101 && buffer[13] & 0x80 != 0 {
+            return buffer[12];
+        }
+    }
 }

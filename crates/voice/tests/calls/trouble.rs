@@ -164,6 +164,17 @@ async fn a_trunk_that_challenges_us_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_longer_than_a_datagram_should_be_is_taken_and_goes_on_short() {
+    let long = format!("X-Padding: {}\r\n", "x".repeat(1_000)).repeat(4);
+    let world = World::bound(quick(), |_| ()).await;
+    let calling = world.a_calls_with(|invite| invite.headers = &long).await;
+    assert!(calling.a.invite.0.len() > 4_000);
+    let mut scene = calling.reaches_b().await;
+    scene.b_picks_up().await;
+    scene.b_hangs_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strange_requests_of_a_trunk_get_their_answers() {
     let mut scene = reached(quick(), |_| ()).await;
     scene.b_refuses("486 Busy Here", 486).await;
