@@ -12,13 +12,16 @@ use crate::{
     route::{Route, Selector},
 };
 
-use super::slots::{RecordNo, Slots};
+use super::{
+    robin::Robin,
+    slots::{RecordNo, Slots},
+};
 
 const SHARD_BITS: u32 = 6;
 const SHARDS: usize = 1 << SHARD_BITS;
 
 /// Half of a hash, enough to find an entry's new place without a look at its binding.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct Half(u32);
 
 impl Half {
@@ -59,21 +62,15 @@ pub(crate) fn same_pair(
     (a, b) == other || b.is_some_and(|b| (b, Some(a)) == other)
 }
 
-#[derive(Clone, Copy)]
-struct RouteEntry {
-    half: Half,
-    record: RecordNo,
-}
-
 /// (X, selector) → binding.
 pub(super) struct RouteIndex {
-    shards: Box<[HashTable<RouteEntry>]>,
+    shards: Box<[Robin]>,
 }
 
 impl RouteIndex {
     pub(super) fn new() -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            shards: (0..SHARDS).map(|_| Robin::new()).collect(),
         }
     }
 
@@ -85,42 +82,23 @@ impl RouteIndex {
         x: PhoneNumber,
         selector: Selector,
     ) -> Option<RecordNo> {
-        let half = Half::of(hash);
-        self.shards
-            .get(shard_of(hash))?
-            .find(half.spread(), |entry| {
-                entry.half == half && slots.holds(entry.record, x, selector)
-            })
-            .map(|entry| entry.record)
+        let shard = self.shards.get(shard_of(hash))?;
+        shard.find(Half::of(hash).0, |no| slots.holds(no, x, selector))
     }
 
     /// Points the route to `no`; returns where it pointed before.
     pub(super) fn point(&mut self, slots: &Slots, route: Route, no: RecordNo) -> Option<RecordNo> {
         let hash = route_hash(route.x, route.selector);
-        let half = Half::of(hash);
-        let holds = |entry: &RouteEntry| {
-            entry.half == half && slots.holds(entry.record, route.x, route.selector)
-        };
+        let holds = |other: RecordNo| slots.holds(other, route.x, route.selector);
         let shard = self.shards.get_mut(shard_of(hash))?;
-        match shard.entry(half.spread(), holds, |entry| entry.half.spread()) {
-            Entry::Occupied(mut entry) => Some(std::mem::replace(&mut entry.get_mut().record, no)),
-            Entry::Vacant(entry) => {
-                entry.insert(RouteEntry { half, record: no });
-                None
-            }
-        }
+        shard.put(Half::of(hash).0, no, holds)
     }
 
     /// Takes the route's entry out if it points to `no`.
     pub(super) fn remove(&mut self, route: Route, no: RecordNo) {
         let hash = route_hash(route.x, route.selector);
-        let half = Half::of(hash);
-        let Some(shard) = self.shards.get_mut(shard_of(hash)) else {
-            return;
-        };
-        let own = |entry: &RouteEntry| entry.half == half && entry.record == no;
-        if let Ok(entry) = shard.find_entry(half.spread(), own) {
-            entry.remove();
+        if let Some(shard) = self.shards.get_mut(shard_of(hash)) {
+            shard.remove(Half::of(hash).0, no);
         }
     }
 }

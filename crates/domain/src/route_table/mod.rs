@@ -8,11 +8,12 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | `slots` | the bindings, 64 bytes each |
-//! | `index` | what leads to them: (X, selector) and pair |
+//! | `index`, `robin` | what leads to them: (X, selector) and pair |
 //! | `calendar` | the moments at which they end and are forgotten |
 
 mod calendar;
 mod index;
+mod robin;
 mod slots;
 
 use hashbrown::HashMap;
