@@ -170,6 +170,8 @@ pub(super) fn kamailio(pairs: &Path, load: &Load, hide: bool, record: bool) -> R
     let run = path.join("run");
     std::fs::create_dir(&run).context("could not make a folder for Kamailio")?;
     let mut command = Command::new("kamailio");
+    // Whatever a server leaves behind is removed with the folder.
+    command.current_dir(path);
     // In the foreground, with memory for the transactions of a minute.
     command.args(["-DD", "-E", "-m", "512", "-M", "16", "-f"]);
     command.arg(&config).arg("-Y").arg(&run);
@@ -190,6 +192,7 @@ pub(super) fn kamailio(pairs: &Path, load: &Load, hide: bool, record: bool) -> R
 fn start_rtpengine(folder: &Path, record: bool) -> Result<(Guarded, u16)> {
     let control = free_udp_port("127.0.0.1")?;
     let mut command = Command::new("rtpengine");
+    command.current_dir(folder);
     command.args([
         "--foreground",
         "--log-stderr",

@@ -93,7 +93,7 @@ impl Load {
         let mut arguments = self.of(contender);
         arguments.extend([
             ("mode", mode.to_owned()),
-            ("rate", "50".to_owned()),
+            ("rate", "100".to_owned()),
             ("calls", calls.to_string()),
             ("seconds", seconds.to_string()),
             ("settle_ms", settle_ms.to_string()),

@@ -37,8 +37,9 @@ struct Size {
     calls: u32,
     rounds: u32,
     settle_ms: u32,
-    /// Seconds of talk.
-    talk_s: u32,
+    /// Seconds of talk, relayed and recorded. What memory a talking call takes shows once the
+    /// transactions that set it up are forgotten.
+    talk_s: [u32; 2],
     /// Calls of each step that looks for the most a second; none if it is not looked for.
     step_s: Option<u32>,
 }
@@ -49,21 +50,21 @@ const fn size(extent: Extent) -> Size {
             calls: 3_000,
             rounds: 1,
             settle_ms: 1_000,
-            talk_s: 8,
+            talk_s: [8, 8],
             step_s: None,
         },
         Extent::Usual => Size {
             calls: 3_000,
             rounds: 2,
             settle_ms: FORGOTTEN_MS,
-            talk_s: 15,
+            talk_s: [36, 15],
             step_s: Some(6),
         },
         Extent::Long => Size {
             calls: 9_000,
             rounds: 3,
             settle_ms: FORGOTTEN_MS,
-            talk_s: 120,
+            talk_s: [120, 120],
             step_s: Some(20),
         },
     }
@@ -155,9 +156,12 @@ fn talks(
     pairs: &Path,
     size: &Size,
 ) -> Result<Vec<(&'static str, Value)>> {
-    let what = (TALKING, size.talk_s, 1_000);
     let mut all = Vec::new();
-    for (mode, record) in [("relayed", false), ("recorded", true)] {
+    for ((mode, record), talk_s) in [("relayed", false), ("recorded", true)]
+        .into_iter()
+        .zip(size.talk_s)
+    {
+        let what = (TALKING, talk_s, 1_000);
         println!("-- {mode} calls: axbridge");
         let ours = contender::axbridge(program, load, pairs, record)?;
         all.push(("axbridge", load.talk(&ours, mode, what)?));
