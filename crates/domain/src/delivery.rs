@@ -81,17 +81,20 @@ pub enum EventKind {
     Risk,
     /// A binding was made, changed or ended: ours, not the vendor's.
     Binding,
+    /// A call that was to be recorded has no recording: ours, not the vendor's.
+    RecordingFailed,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [EventKind; 6] = [
+    pub const ALL: [EventKind; 7] = [
         EventKind::CallStatus,
         EventKind::CallRecord,
         EventKind::Recording,
         EventKind::NumberStatus,
         EventKind::Risk,
         EventKind::Binding,
+        EventKind::RecordingFailed,
     ];
 
     /// The name in parameters, listings and metrics.
@@ -104,6 +107,7 @@ impl EventKind {
             EventKind::NumberStatus => "number_status",
             EventKind::Risk => "risk",
             EventKind::Binding => "binding",
+            EventKind::RecordingFailed => "recording_failed",
         }
     }
 

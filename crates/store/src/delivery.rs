@@ -19,11 +19,14 @@ use crate::{
 /// The most characters of a note on a failed try.
 pub const NOTE_CHARS_MAX: usize = 200;
 
+/// Ids of events that share a row of `event_span`, which says when they were.
+pub(crate) const EVENTS_A_SPAN: i64 = 1000;
+
 impl Topic {
-    /// What a receiver must subscribe to, to be told; `None` when there is no message for it.
+    /// What a receiver must subscribe to, to be told.
     #[must_use]
-    pub const fn kind(self) -> Option<EventKind> {
-        Some(match self {
+    pub const fn kind(self) -> EventKind {
+        match self {
             Topic::BindingBound
             | Topic::BindingUpdated
             | Topic::BindingUnbound
@@ -37,19 +40,15 @@ impl Topic {
             Topic::CallRecord => EventKind::CallRecord,
             Topic::RecordingReady => EventKind::Recording,
             Topic::RiskFrozen | Topic::RiskUnfrozen => EventKind::Risk,
-            // The vendor has no message for it; the call's record says that it was to be recorded.
-            Topic::RecordingFailed => return None,
-        })
+            Topic::RecordingFailed => EventKind::RecordingFailed,
+        }
     }
 }
 
 /// The topics and the bits of their kinds, as rows of an SQL `VALUES` list.
 pub(crate) fn topic_rows() -> String {
-    let row = |topic: Topic| {
-        let bit = topic.kind()?.bit();
-        Some(format!("('{}', {bit})", topic.name()))
-    };
-    let rows: Vec<String> = Topic::ALL.into_iter().filter_map(row).collect();
+    let row = |topic: Topic| format!("('{}', {})", topic.name(), topic.kind().bit());
+    let rows: Vec<String> = Topic::ALL.into_iter().map(row).collect();
     rows.join(", ")
 }
 

@@ -17,6 +17,7 @@ pub(super) const KIND_NAMES: &[&str] = &[
     EventKind::NumberStatus.name(),
     EventKind::Risk.name(),
     EventKind::Binding.name(),
+    EventKind::RecordingFailed.name(),
 ];
 
 /// `CallbackId` as it is written: `CB` and 16 hex digits.

@@ -42,7 +42,7 @@ pub(super) const ACTION: Action = Action {
                 items_max: KIND_NAMES.len(),
             },
             "Which events: `call_status`, `call_record`, `recording`, `number_status`, `risk`, \
-             `binding`. A new one gets all without it.",
+             `binding`, `recording_failed`. A new one gets all without it.",
         ),
         Parameter::optional(
             "AuthToken",

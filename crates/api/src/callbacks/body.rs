@@ -1,7 +1,7 @@
 //! From a message to its body.
 
 use axbridge_app::callbacks::message::{
-    BindingMoment, Message, NumberNotice, RecordingNotice, RiskNotice,
+    BindingMoment, LostRecording, Message, NumberNotice, RecordingNotice, RiskNotice,
 };
 use axbridge_domain::{
     binding::Binding,
@@ -28,6 +28,7 @@ pub fn render(message: &Message) -> Vec<u8> {
         Message::CallStatus { call, moment, at } => status(call, *moment, *at),
         Message::CallRecord { call, at } => record(call, *at),
         Message::Recording(notice) => recording(notice),
+        Message::RecordingFailed(lost) => recording_failed(lost),
         Message::NumberStatus(notice) => number_status(notice),
         Message::Risk(notice) => risk(notice),
         Message::Binding {
@@ -90,6 +91,18 @@ fn recording(notice: &RecordingNotice) -> Value {
     body.put("messageType", 3);
     body.put("audioRecordModel", 1);
     body.put("userData", said(notice.user_data.as_ref()));
+    body.done()
+}
+
+fn recording_failed(lost: &LostRecording) -> Value {
+    let mut body = Fields::new();
+    body.put("accountId", lost.account.to_string());
+    body.put("callId", lost.call.to_string());
+    body.put("serviceType", PRIVACY_NUMBERS);
+    body.put("recordingEvent", "failed");
+    body.put("eventTime", seconds(lost.at));
+    body.put("reason", lost.why.clone());
+    body.put("userData", said(lost.user_data.as_ref()));
     body.done()
 }
 

@@ -2,7 +2,8 @@
 
 use axbridge_app::{
     callbacks::message::{
-        BindingMoment, Message, NewRiskEntry, NumberNotice, RecordingNotice, RiskEntry, RiskNotice,
+        BindingMoment, LostRecording, Message, NewRiskEntry, NumberNotice, RecordingNotice,
+        RiskEntry, RiskNotice,
     },
     model::{CallBinding, CallEnd, CallRecord},
     records::{CallMoment, CallView},
@@ -55,6 +56,13 @@ pub fn sample(kind: EventKind, account: AccountId, now: Timestamp) -> Option<Mes
                 user_data: binding.terms.user_data,
             })
         }
+        EventKind::RecordingFailed => Message::RecordingFailed(LostRecording {
+            account,
+            call,
+            why: "a test of the callback".to_owned(),
+            at: now,
+            user_data: binding.terms.user_data,
+        }),
         EventKind::NumberStatus => Message::NumberStatus(NumberNotice {
             account,
             number: binding.x,

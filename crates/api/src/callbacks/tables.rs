@@ -166,6 +166,30 @@ pub const BODIES: &[Body] = &[
         ],
     },
     Body {
+        kind: EventKind::RecordingFailed,
+        title: "Recording failed (axbridge extension)",
+        description: "A call that was to be recorded has no recording and will have none, unless \
+                      the operator mends it by hand. The vendor has no such message; it has no \
+                      `messageType`, so that nobody takes it for a recording.",
+        fields: &[
+            ACCOUNT,
+            CALL,
+            SERVICE,
+            field(
+                "recordingEvent",
+                BodyKind::Words(&["failed"]),
+                "What happened.",
+            ),
+            field(
+                "eventTime",
+                BodyKind::SecondsText,
+                "When it was given up: Unix seconds, as text.",
+            ),
+            text("reason", "Why, in words."),
+            USER_DATA,
+        ],
+    },
+    Body {
         kind: EventKind::NumberStatus,
         title: "Number status",
         description: "A privacy number was enabled, disabled or taken out of its pool.",

@@ -227,9 +227,7 @@ async fn deal(
         lease,
         taken: None,
     };
-    let Some(kind) = leased.event.topic.kind() else {
-        return not_asked(Outcome::Stale, None);
-    };
+    let kind = leased.event.topic.kind();
     if now.plus_ms(millis(settings.timeout)) >= lease.until {
         // Somebody else may have it before this try would end.
         return not_asked(Outcome::Returned, None);

@@ -43,6 +43,8 @@ pub enum Message {
     },
     /// A recording is there.
     Recording(RecordingNotice),
+    /// A recording will not come.
+    RecordingFailed(LostRecording),
     /// A number's state changed.
     NumberStatus(NumberNotice),
     /// A number was frozen or freed.
@@ -109,6 +111,21 @@ pub struct RecordingNotice {
     pub user_data: Option<String>,
 }
 
+/// A call that was to be recorded and was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostRecording {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The call.
+    pub call: CallId,
+    /// Why.
+    pub why: String,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// The client's text of the binding.
+    pub user_data: Option<String>,
+}
+
 /// How a number's state changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberNotice {
@@ -159,7 +176,7 @@ impl App {
             Topic::RiskFrozen => self.risk_message(event, true).await,
             Topic::RiskUnfrozen => self.risk_message(event, false).await,
             Topic::RecordingReady => self.recording_message(event).await,
-            Topic::RecordingFailed => Ok(None),
+            Topic::RecordingFailed => self.lost_recording_message(event).await,
         }
     }
 
@@ -211,16 +228,46 @@ impl App {
             Err(AppError::NoRecording(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let of_call = self.calls_by_ids(Some(event.account), &[call]).await?;
-        let binding = of_call.into_iter().next().and_then(|it| it.call.binding);
+        let user_data = self.user_data_of(event.account, call).await?;
         Ok(Some(Message::Recording(RecordingNotice {
             account: event.account,
             call,
             mixed_url: links.mixed,
             left_url: links.left,
             right_url: links.right,
-            user_data: binding.and_then(|it| it.user_data),
+            user_data,
         })))
+    }
+
+    async fn lost_recording_message(&self, event: &Event) -> Result<Option<Message>, AppError> {
+        let Ok(call) = event.subject.parse::<CallId>() else {
+            return Ok(None);
+        };
+        let Some(recording) = self.store.recording(event.account, call).await? else {
+            return Ok(None);
+        };
+        // Its files may have been put back by hand since; then the next message has the links.
+        let why = recording
+            .failed
+            .unwrap_or_else(|| "it could not be kept at first; it is kept by now".to_owned());
+        Ok(Some(Message::RecordingFailed(LostRecording {
+            account: event.account,
+            call,
+            why,
+            at: event.at,
+            user_data: self.user_data_of(event.account, call).await?,
+        })))
+    }
+
+    /// The client's text of the binding that decided a call.
+    async fn user_data_of(
+        &self,
+        account: AccountId,
+        call: CallId,
+    ) -> Result<Option<String>, AppError> {
+        let of_call = self.calls_by_ids(Some(account), &[call]).await?;
+        let binding = of_call.into_iter().next().and_then(|it| it.call.binding);
+        Ok(binding.and_then(|it| it.user_data))
     }
 
     async fn risk_message(&self, event: &Event, frozen: bool) -> Result<Option<Message>, AppError> {

@@ -19,7 +19,7 @@ pub(crate) enum Callback {
         #[arg(long)]
         url: Option<String>,
         /// Which events: call_status, call_record, recording, number_status,
-        /// risk, binding [default: all]
+        /// risk, binding, recording_failed [default: all]
         #[arg(long, value_name = "KIND", value_delimiter = ',')]
         events: Vec<String>,
         /// The token that signs, 10 to 20 characters [default: a random one]
