@@ -6,6 +6,8 @@
 //!
 //! Everything here may be done twice, so a COMMIT that was not answered is done again.
 
+use std::ops::RangeInclusive;
+
 use axbridge_domain::time::Timestamp;
 use deadpool_postgres::Transaction;
 use tokio_postgres::{Row, types::ToSql};
@@ -13,6 +15,7 @@ use tokio_postgres::{Row, types::ToSql};
 use super::{
     PostgresStore,
     core::{Core, until_done},
+    event_spans,
     events::settle_positions,
     fault::{Fault, commit_fault},
     receivers::{id_column, id_of},
@@ -85,9 +88,12 @@ impl PostgresStore {
         replay: Replay,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let (mut after, mut made) = (0, 0);
+        let Some(ids) = until_done!(replay_ids(&self.core, replay))? else {
+            return Ok(0);
+        };
+        let (mut after, until, mut made) = (ids.start() - 1, *ids.end(), 0);
         loop {
-            let step = until_done!(replay_step(&self.core, replay, after, now))?;
+            let step = until_done!(replay_step(&self.core, replay, (after, until), now))?;
             made += step.1;
             match step.0 {
                 Some(end) => after = end,
@@ -168,6 +174,7 @@ async fn fan_out(core: &Core, limit: u64) -> Result<FannedOut, Fault> {
     } else {
         0
     };
+    event_spans::note(&transaction, last, end).await?;
     transaction
         .execute("UPDATE delivery_cursor SET last = $1", &[&end])
         .await?;
@@ -404,19 +411,24 @@ async fn hasten(core: &Core, receiver: ReceiverRef, now: Timestamp) -> Result<i6
     Ok(count_column(changed))
 }
 
+async fn replay_ids(core: &Core, replay: Replay) -> Result<Option<RangeInclusive<i64>>, Fault> {
+    let client = core.client().await?;
+    event_spans::ids_between(&client, Some(replay.from), Some(replay.to)).await
+}
+
 async fn replay_step(
     core: &Core,
     replay: Replay,
-    after: i64,
+    (after, until): (i64, i64),
     now: Timestamp,
 ) -> Result<(Option<i64>, u64), Fault> {
     let mut client = core.client().await?;
     let transaction = client.transaction().await?;
     let end: Option<i64> = transaction
         .query_one(
-            "SELECT max(id) FROM (SELECT id FROM outbox WHERE id > $1
+            "SELECT max(id) FROM (SELECT id FROM outbox WHERE id > $1 AND id <= $3
                  AND id <= (SELECT last FROM delivery_cursor) ORDER BY id LIMIT $2) o",
-            &[&after, &STEP],
+            &[&after, &STEP, &until],
         )
         .await?
         .try_get(0)?;
@@ -467,14 +479,16 @@ async fn replay_step(
 /// Drops finished deliveries of old events, then those events; at most [`STEP`] rows.
 async fn purge(core: &Core, before: Timestamp) -> Result<i64, Fault> {
     let client = core.client().await?;
+    let young = event_spans::ids_between(&client, Some(before), None).await?;
+    let young = young.map_or(i64::MAX, |ids| *ids.start());
     let end: i64 = client
         .query_one(
             // What is not delivered yet stays, however old.
             "SELECT least(coalesce(
-                     (SELECT id FROM outbox WHERE at >= $1 ORDER BY id LIMIT 1),
+                     (SELECT id FROM outbox WHERE id >= $2 AND at >= $1 ORDER BY id LIMIT 1),
                      9223372036854775807),
                  (SELECT last + 1 FROM delivery_cursor))",
-            &[&before.unix_ms()],
+            &[&before.unix_ms(), &young],
         )
         .await?
         .try_get(0)?;
@@ -498,7 +512,11 @@ async fn purge(core: &Core, before: Timestamp) -> Result<i64, Fault> {
             &[&end, &STEP],
         )
         .await?;
-    Ok(deliveries.max(count_column(events)))
+    let events = count_column(events);
+    if events < STEP {
+        event_spans::forget(&client, end).await?;
+    }
+    Ok(deliveries.max(events))
 }
 
 async fn standing(core: &Core) -> Result<DeliveryStanding, Fault> {

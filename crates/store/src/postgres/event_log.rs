@@ -1,12 +1,16 @@
 //! Events with their deliveries, newest first.
 
+use std::ops::RangeInclusive;
+
 use axbridge_domain::time::Timestamp;
+use deadpool_postgres::Object;
 use tokio_postgres::Row;
 
 use super::{
     PostgresStore,
     core::{Core, until_done},
     delivery::event_from,
+    event_spans,
     events::settle_positions,
     fault::Fault,
     receivers::id_of,
@@ -31,10 +35,31 @@ impl PostgresStore {
 async fn event_log(core: &Core, filter: EventFilter, limit: u64) -> Result<Vec<EventRow>, Fault> {
     let mut client = core.client().await?;
     while settle_positions(&mut client).await? {}
+    // Read before the spans: what becomes a delivery meanwhile is behind it.
+    let last: i64 = client
+        .query_one("SELECT last FROM delivery_cursor", &[])
+        .await?
+        .try_get(0)?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut found = events_among(&client, filter, last + 1..=i64::MAX, limit).await?;
+    let ids = event_spans::ids_between(&client, filter.from, filter.to).await?;
+    if let Some(ids) = ids.filter(|_| found.len() < limit) {
+        let ids = *ids.start()..=last.min(*ids.end());
+        found.extend(events_among(&client, filter, ids, limit - found.len()).await?);
+    }
+    Ok(found)
+}
+
+async fn events_among(
+    client: &Object,
+    filter: EventFilter,
+    ids: RangeInclusive<i64>,
+    limit: usize,
+) -> Result<Vec<EventRow>, Fault> {
     let statement = client
         .prepare_cached(
             "SELECT o.id AS event, o.account, o.topic, o.subject, o.at FROM outbox o
-             WHERE ($1::int8 IS NULL OR o.account = $1) AND ($2::int8 IS NULL OR o.at >= $2)
+             WHERE o.id >= $7 AND o.id <= $8 AND ($1::int8 IS NULL OR o.account = $1) AND ($2::int8 IS NULL OR o.at >= $2)
                AND ($3::int8 IS NULL OR o.at < $3) AND ($4::int8 IS NULL OR o.id < $4)
                AND ($5::int2 IS NULL OR EXISTS
                    (SELECT 1 FROM receiver r JOIN delivery d
@@ -52,7 +77,9 @@ async fn event_log(core: &Core, filter: EventFilter, limit: u64) -> Result<Vec<E
                 &filter.to.map(Timestamp::unix_ms),
                 &filter.before,
                 &filter.state.map(DeliveryState::code),
-                &count_column(limit),
+                &count_column(limit as u64),
+                ids.start(),
+                ids.end(),
             ],
         )
         .await?;

@@ -40,6 +40,7 @@ mod connect;
 mod core;
 mod delivery;
 mod event_log;
+mod event_spans;
 mod events;
 mod fault;
 mod filter;

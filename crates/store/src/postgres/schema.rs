@@ -40,6 +40,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "private",
         sql: include_str!("../../migrations/postgres/0008_private.sql"),
     },
+    Migration {
+        version: 9,
+        name: "event_spans",
+        sql: include_str!("../../migrations/postgres/0009_event_spans.sql"),
+    },
 ];
 
 /// Applies what is missing, all in one transaction.

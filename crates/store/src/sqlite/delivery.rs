@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{
     SqliteStore,
     event_rows::{EVENT_COLUMNS, events},
+    event_spans,
     fault::{Fault, damaged, engine},
     receivers::{id_column, id_from},
     rows::{account_column, account_from},
@@ -139,10 +140,19 @@ impl SqliteStore {
         replay: Replay,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let (mut after, mut made) = (0, 0);
+        let (from, to) = (Some(replay.from), Some(replay.to));
+        let ids = self
+            .read(move |connection| {
+                event_spans::ids_between(connection, from, to).map_err(|error| engine(&error))
+            })
+            .await?;
+        let Some(ids) = ids else { return Ok(0) };
+        let (mut after, until, mut made) = (ids.start() - 1, *ids.end(), 0);
         loop {
             let step = self
-                .write(now, move |batch| replay_step(batch, replay, after, now))
+                .write(now, move |batch| {
+                    replay_step(batch, replay, (after, until), now)
+                })
                 .await?;
             made += step.1;
             match step.0 {
@@ -243,6 +253,7 @@ fn fan_out(batch: &Batch<'_>, limit: i64) -> Result<FannedOut, Fault> {
     } else {
         0
     };
+    event_spans::note(connection, last, end)?;
     connection
         .prepare_cached("UPDATE delivery_cursor SET last = ?1")?
         .execute([end])?;
@@ -252,20 +263,20 @@ fn fan_out(batch: &Batch<'_>, limit: i64) -> Result<FannedOut, Fault> {
     })
 }
 
-/// Looks at the next events after `after`; gives how far it got, unless that was the end, and how
-/// many deliveries it made.
+/// Looks at the next events of `(after, until]`; gives how far it got, unless that was the end, and
+/// how many deliveries it made.
 fn replay_step(
     batch: &Batch<'_>,
     replay: Replay,
-    after: i64,
+    (after, until): (i64, i64),
     now: Timestamp,
 ) -> Result<(Option<i64>, u64), Fault> {
     let connection = batch.connection;
-    let told = "o.id <= (SELECT last FROM delivery_cursor)";
+    let told = "o.id <= ?3 AND o.id <= (SELECT last FROM delivery_cursor)";
     let ids = events("o.id", "?1", told);
     let end = format!("SELECT max(id) FROM ({ids} ORDER BY 1 LIMIT ?2)");
-    let end: Option<i64> =
-        connection.query_row(&end, params![after, STEP as i64], |row| row.get(0))?;
+    let parameters = params![after, STEP as i64, until];
+    let end: Option<i64> = connection.query_row(&end, parameters, |row| row.get(0))?;
     let Some(end) = end else {
         return Ok((None, 0));
     };
@@ -349,16 +360,19 @@ fn purge(connection: &Connection, before: Timestamp) -> Result<usize, Fault> {
          seq > (SELECT bound_after FROM delivery_cursor) AND seq < ?1 ORDER BY seq LIMIT ?2)";
     let last: i64 =
         connection.query_row("SELECT last FROM delivery_cursor", [], |row| row.get(0))?;
-    let first_kept = events("o.id", "0", "o.at >= ?1");
-    let end: Option<i64> = connection
-        .query_row(
-            &format!("{first_kept} ORDER BY 1 LIMIT 1"),
-            [before.unix_ms()],
-            |row| row.get(0),
-        )
-        .optional()?;
     // What is not delivered yet stays, however old.
-    let end = end.unwrap_or(i64::MAX).min(last.saturating_add(1));
+    let mut end = last.saturating_add(1);
+    if let Some(young) = event_spans::ids_between(connection, Some(before), None)? {
+        let first_kept = events("o.id", "?2", "o.at >= ?1");
+        let found: Option<i64> = connection
+            .query_row(
+                &format!("{first_kept} ORDER BY 1 LIMIT 1"),
+                [before.unix_ms(), young.start() - 1],
+                |row| row.get(0),
+            )
+            .optional()?;
+        end = end.min(found.unwrap_or(i64::MAX));
+    }
     let deliveries = connection.execute(DELIVERIES, params![end, STEP as i64])?;
     if deliveries == STEP {
         return Ok(deliveries);
@@ -370,6 +384,9 @@ fn purge(connection: &Connection, before: Timestamp) -> Result<usize, Fault> {
     let (bound, until) = bound?;
     if let Some(until) = until {
         connection.execute("UPDATE delivery_cursor SET bound_after = ?1", [until])?;
+    }
+    if dropped < STEP {
+        event_spans::forget(connection, end)?;
     }
     let dropped = dropped + usize::try_from(bound).unwrap_or_default();
     Ok(deliveries.max(dropped))

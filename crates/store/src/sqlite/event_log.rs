@@ -1,11 +1,14 @@
 //! Events with their deliveries, newest first.
 
+use std::ops::RangeInclusive;
+
 use axbridge_domain::time::Timestamp;
 use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
 
 use super::{
     SqliteStore,
     event_rows::{self, EVENT_COLUMNS},
+    event_spans,
     fault::{damaged, engine},
     receivers::id_from,
     rows::{account_column, account_from},
@@ -34,13 +37,39 @@ impl SqliteStore {
     }
 }
 
+/// Those that have not become deliveries yet, and then of the others those among the ids of the
+/// time that is asked for.
 fn events(
     connection: &Connection,
     filter: EventFilter,
     limit: u64,
 ) -> Result<Vec<Event>, StoreError> {
-    let mut condition = String::from("true");
-    let mut values = vec![Value::from(i64::try_from(limit).unwrap_or(i64::MAX))];
+    let fault = |error: rusqlite::Error| engine(&error);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    // Read before the spans: what becomes a delivery meanwhile is behind it.
+    let last: i64 = connection
+        .query_row("SELECT last FROM delivery_cursor", [], |row| row.get(0))
+        .map_err(fault)?;
+    let mut found = events_among(connection, filter, last + 1..=i64::MAX, limit)?;
+    let ids = event_spans::ids_between(connection, filter.from, filter.to).map_err(fault)?;
+    if let Some(ids) = ids.filter(|_| found.len() < limit) {
+        let ids = *ids.start()..=last.min(*ids.end());
+        found.extend(events_among(connection, filter, ids, limit - found.len())?);
+    }
+    Ok(found)
+}
+
+fn events_among(
+    connection: &Connection,
+    filter: EventFilter,
+    ids: RangeInclusive<i64>,
+    limit: usize,
+) -> Result<Vec<Event>, StoreError> {
+    let mut condition = String::from("o.id <= ?3");
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut values = [limit, ids.start() - 1, *ids.end()]
+        .map(Value::from)
+        .to_vec();
     // Numbered, because the condition stands in both halves of the statement.
     let mut add = |more: &str, value: Option<i64>| {
         if let Some(value) = value {
@@ -59,7 +88,7 @@ fn events(
     );
     let sql = format!(
         "{} ORDER BY 1 DESC LIMIT ?1",
-        event_rows::events(EVENT_COLUMNS, "0", &condition)
+        event_rows::events(EVENT_COLUMNS, "?2", &condition)
     );
     let fault = |error: rusqlite::Error| engine(&error);
     let mut statement = connection.prepare_cached(&sql).map_err(fault)?;

@@ -12,6 +12,7 @@
 //! | `accounts`, `pools`, `numbers`, `trunks`, `prompts` | what the operator manages |
 //! | `recordings`, `risk`, `risk_calls` | what is kept of recordings and of risk control |
 //! | `receivers`, `delivery`, `event_log`, `event_rows` | who is told of events, what is owed to them, the log |
+//! | `event_spans` | from a time to the ids of its events |
 //! | `query`, `listing` | looking at bindings, calls, events |
 //!
 //! Reads of a moment (`route_call`) look at memory first and at the row second; the row is always
@@ -25,6 +26,7 @@ mod change;
 mod delivery;
 mod event_log;
 mod event_rows;
+mod event_spans;
 mod fault;
 mod listing;
 mod numbers;
@@ -51,7 +53,7 @@ mod writer;
 use std::{
     fs::File,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicI64},
     thread::JoinHandle,
 };
 
@@ -83,6 +85,8 @@ struct Inner {
     readers: Readers,
     queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     writer: Mutex<Option<Belongings>>,
+    /// How far the bindings were looked through for those to drop; the next step goes on there.
+    purge_place: AtomicI64,
 }
 
 /// What closing gives back.
@@ -281,6 +285,7 @@ fn start(
             thread,
             lock: opened.lock,
         })),
+        purge_place: AtomicI64::new(i64::MIN),
     })
 }
 

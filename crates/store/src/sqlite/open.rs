@@ -64,6 +64,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0008_private.sql"),
     },
     Migration {
+        version: 9,
+        name: "event_spans",
+        sql: include_str!("../../migrations/sqlite/0009_event_spans.sql"),
+    },
+    Migration {
         version: 11,
         name: "lean",
         sql: include_str!("../../migrations/sqlite/0011_lean.sql"),

@@ -17,6 +17,7 @@ mod calls;
 mod concurrency;
 mod delivery;
 mod dry_run;
+mod event_times;
 mod events;
 mod expiry;
 mod idempotency;

@@ -21,6 +21,7 @@ scenarios!(
     a_month_without_calls_cannot_be_read_from_any_copy,
     a_purge_goes_on_in_bounded_pieces,
     bindings_go_when_their_time_is_over_and_others_stay,
+    a_purge_of_many_bindings_goes_on_in_bounded_pieces_while_others_are_made,
     a_binding_that_is_still_needed_stays_whatever_is_asked,
     what_was_purged_stays_away_after_a_restart,
 );
@@ -180,6 +181,57 @@ async fn bindings_go_when_their_time_is_over_and_others_stay(world: &mut World) 
     let mut next = world.named(x(0), a(1), b(9));
     next.terms.expires_at = at(1000 * DAY);
     world.bound(next, now).await;
+}
+
+async fn a_purge_of_many_bindings_goes_on_in_bounded_pieces_while_others_are_made(
+    world: &mut World,
+) {
+    const OLD: u64 = 1_200;
+    const PIECE_MAX: u64 = 2_000;
+    world.stock(3).await;
+    let mut lives = world.select(a(OLD), b(OLD));
+    lives.terms.expires_at = at(1000 * DAY);
+    let lives = world.bound(lives, at(0)).await;
+    let mut binds = tokio::task::JoinSet::new();
+    for index in 0..OLD {
+        let (store, mut command) = (world.store.clone(), world.select(a(index), b(index)));
+        command.terms.expires_at = at(DAY);
+        binds.spawn(async move { store.bind(command, at(0)).await.expect("works").is_ok() });
+    }
+    assert!(binds.join_all().await.into_iter().all(|bound| bound));
+    let now = at(200 * DAY);
+    world.sweep(now).await;
+    let purging = async {
+        let mut pieces = Vec::new();
+        loop {
+            let piece = world.store.purge_bindings(at(20 * DAY), now).await;
+            let piece = piece.expect("works");
+            pieces.push(piece.rows);
+            if !piece.more {
+                return pieces;
+            }
+            assert!(pieces.len() < 50, "it never ends");
+        }
+    };
+    let binding = async {
+        let mut made = Vec::new();
+        for index in OLD + 1..OLD + 40 {
+            let mut command = world.select(a(index), b(index));
+            command.terms.expires_at = at(1000 * DAY);
+            made.push(world.bound(command, now).await);
+        }
+        made
+    };
+    let (pieces, made) = tokio::join!(purging, binding);
+    assert_eq!(pieces.iter().sum::<u64>(), OLD);
+    assert!(pieces.iter().all(|rows| *rows <= PIECE_MAX), "{pieces:?}");
+    if matches!(world.location, Location::Directory(_)) {
+        assert!(pieces.len() > 2, "the writer was held up by {pieces:?}");
+    }
+    for binding in made.iter().chain([&lives]) {
+        let (a, b) = (binding.terms.a, binding.terms.b);
+        assert_eq!(world.rings(binding.x, a, now).await, b);
+    }
 }
 
 async fn a_binding_that_is_still_needed_stays_whatever_is_asked(world: &mut World) {
