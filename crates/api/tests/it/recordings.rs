@@ -557,6 +557,38 @@ async fn a_transcriber_that_fails_is_asked_three_times_and_no_more() {
     assert_eq!(transcript(&place, call).await["Status"], "failed");
 }
 
+#[tokio::test]
+async fn a_transcriber_that_hangs_holds_up_no_other_recording() {
+    let mark = tempfile::tempdir().expect("a directory");
+    let mark = mark.path().join("mark");
+    // Whoever makes the mark never ends.
+    let script = format!(
+        "cat > /dev/null; if mkdir '{}' 2> /dev/null; then exec sleep 600; fi; echo heard",
+        mark.display()
+    );
+    let words = ["sh", "-c", &script].map(str::to_owned).to_vec();
+    let place = Place::with(|settings| {
+        by(TranscribeBy::Command(words))(settings);
+        let transcriber = settings.transcriber.as_mut().expect("it is set");
+        transcriber.at_once = 2;
+    })
+    .await;
+    let mut calls = vec![place.recorded(10).await];
+    while !mark.exists() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    for _ in 0..4 {
+        calls.push(place.recorded(10).await);
+    }
+    for call in &calls[1..] {
+        assert_eq!(transcript(&place, *call).await["Status"], "ready");
+    }
+    let account = place.client.account;
+    let found = place.test.app.store().recording(account, calls[0]).await;
+    let found = found.expect("the store works").expect("it is kept");
+    assert_eq!(found.transcript, Transcript::Wanted);
+}
+
 /// An answer with one of the codes of recordings.
 pub(crate) async fn provoke(code: &str) -> Answer {
     let place = Place::new().await;

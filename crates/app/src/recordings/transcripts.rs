@@ -4,7 +4,7 @@
 use std::{process::Stdio, sync::Arc, time::Duration};
 
 use axbridge_domain::{account::AccountId, call::CallId};
-use futures_util::{StreamExt as _, future::join_all};
+use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::Command,
@@ -89,29 +89,33 @@ impl App {
         let Some(recordings) = self.recordings.get().cloned() else {
             return;
         };
-        if recordings.settings.transcriber.is_none() {
+        let Some(transcriber) = &recordings.settings.transcriber else {
             return;
-        }
+        };
         tokio::pin!(stop);
+        let mut under_way = FuturesUnordered::new();
         loop {
-            let made = tokio::select! {
-                // What is cut short here is taken again when its time is over.
-                () = &mut stop => return,
-                made = self.transcribe_due() => made,
-            };
-            if made > 0 {
-                continue;
+            // A slow one keeps its own place and none of the others'.
+            let room = transcriber.at_once.saturating_sub(under_way.len());
+            if room > 0 {
+                let taken = self.take_transcripts(transcriber, room as u64).await;
+                under_way.extend(taken.into_iter().map(|recording| {
+                    let app = Arc::clone(self);
+                    async move { app.transcribe_one(&recording).await }
+                }));
             }
             tokio::select! {
+                // What is cut short here is taken again when its time is over.
                 () = &mut stop => return,
+                Some(()) = under_way.next() => {}
                 () = recordings.transcripts_woken.notified() => {}
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
             }
         }
     }
 
-    /// Makes transcripts of recordings that wait for one, as many as are made at once; answers how
-    /// many were tried.
+    /// One round by hand: makes transcripts of recordings that wait for one, as many as are made
+    /// at once, and answers how many were tried.
     pub async fn transcribe_due(&self) -> usize {
         let recordings = self.recordings.get();
         let Some(transcriber) = recordings.and_then(|it| it.settings.transcriber.as_ref()) else {
