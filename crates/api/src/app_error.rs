@@ -1,8 +1,10 @@
 //! What a client hears when the application refuses. The one place where the
 //! application's reasons become codes.
 
-use axbridge_app::AppError;
+use axbridge_app::{AppError, risk::window_text};
+use axbridge_domain::risk::{Counted, TooFrequent};
 
+use crate::actions::china_time;
 use crate::call::CallError;
 use crate::error::{ApiError, ErrorCode};
 
@@ -61,6 +63,7 @@ impl From<AppError> for ApiError {
                 ErrorCode::PhoneNoBRiskFrozen,
                 "B is on this account's blacklist for binding as B (Type 6)",
             ),
+            AppError::BoundTooOften(full) => bound_too_often(full),
             AppError::NoRecording(why) => Self::new(ErrorCode::RecordingNotFound).with_detail(why),
             AppError::RecordingNotReady => Self::new(ErrorCode::RecordingNotReady)
                 .with_detail("ask again after the call has ended, or wait for its event"),
@@ -81,6 +84,19 @@ impl From<AppError> for ApiError {
             AppError::Internal(log) => Self::internal(log),
         }
     }
+}
+
+/// A or B was bound as often as a window of the account allows.
+fn bound_too_often(full: TooFrequent) -> ApiError {
+    let code = match full.window.counted() {
+        Counted::BoundAsA => ErrorCode::PhoneNoARiskFrozen,
+        _ => ErrorCode::PhoneNoBRiskFrozen,
+    };
+    let (why, free_at) = (window_text(full.window), china_time(full.free_at));
+    ApiError::business(
+        code,
+        format!("it was {why}, as often as it may be, until {free_at}"),
+    )
 }
 
 #[cfg(test)]

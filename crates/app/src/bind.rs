@@ -82,6 +82,9 @@ impl App {
             }
             checked => checked?,
         }
+        if let Some(answer) = self.count_this_bind(&request, now).await? {
+            return Ok(answer);
+        }
         let command = self.command(&request).await?;
         match self.store.bind(command, now).await?? {
             Bound::New(binding) => {
@@ -94,6 +97,25 @@ impl App {
             }
             Bound::WouldBind(x) => Err(AppError::DryRun(x)),
         }
+    }
+
+    /// Counts a bind where the account's windows do. One that was answered before is given again
+    /// and not counted; one that is only tried is neither.
+    async fn count_this_bind(
+        &self,
+        request: &BindRequest,
+        now: Timestamp,
+    ) -> Result<Option<BindingView>, AppError> {
+        let rules = self.risk_rules(request.account).await?;
+        if request.dry_run || !rules.count_binds() {
+            return Ok(None);
+        }
+        let before = self.answered_before(request, now).await?;
+        if before.is_none() {
+            let (a, b) = (Some(request.terms.a), request.terms.b);
+            self.count_bind(request.account, a, b, now).await?;
+        }
+        Ok(before)
     }
 
     /// What a retry was answered whose `ExpireTime` has come too near meanwhile, or one of whose

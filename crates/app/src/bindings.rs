@@ -59,6 +59,9 @@ impl App {
             _ => (None, None),
         };
         self.check_risk(binding.account, a, b, now).await?;
+        if a.is_some() || b.is_some() {
+            self.count_bind(binding.account, a, b, now).await?;
+        }
         Ok(self.view(self.store.update_binding(binding, change, now).await??))
     }
 
@@ -105,12 +108,18 @@ impl App {
     /// upgrade can give is an earlier answer.
     async fn check_upgrade_risk(&self, command: &UpgradeCommand) -> Result<(), AppError> {
         let (now, b) = (self.now(), Some(command.b));
-        let checked = self.check_risk(command.ax.account, None, b, now).await;
-        if checked != Err(AppError::FrozenB) || command.idempotency.is_none() {
+        let account = command.ax.account;
+        let checked = self.check_risk(account, None, b, now).await;
+        let counts = checked.is_ok() && self.risk_rules(account).await?.count_binds();
+        let is_retry = checked == Err(AppError::FrozenB) && command.idempotency.is_some();
+        if !counts && !is_retry {
             return checked;
         }
         match self.store.binding(command.ax, now).await? {
-            Some(ax) if ax.is_live(now) => checked,
+            Some(ax) if ax.is_live(now) => match counts {
+                true => self.count_bind(account, None, b, now).await,
+                false => checked,
+            },
             _ => Ok(()),
         }
     }

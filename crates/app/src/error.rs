@@ -1,6 +1,6 @@
 //! Why a use case was refused, in the domain's words. The API maps these to codes and statuses.
 
-use axbridge_domain::{phone::PhoneNumber, refusal::Refusal};
+use axbridge_domain::{phone::PhoneNumber, refusal::Refusal, risk::TooFrequent};
 use axbridge_store::error::{BindRefusal, ChangeRefusal, NumberRefusal, StoreError};
 
 /// A refusal or a fault of a use case.
@@ -56,6 +56,9 @@ pub enum AppError {
     /// B is on the blacklist and may not be bound.
     #[error("B is frozen by risk control")]
     FrozenB,
+    /// One of the numbers was bound as often as a window of the account allows.
+    #[error("bound too often: {}", crate::risk::window_text(.0.window))]
+    BoundTooOften(TooFrequent),
     /// There is no recording, for the reason that is said.
     #[error("no recording: {0}")]
     NoRecording(String),
@@ -114,6 +117,7 @@ impl AppError {
             AppError::AtCap => "at_cap",
             AppError::FrozenA => "frozen_a",
             AppError::FrozenB => "frozen_b",
+            AppError::BoundTooOften(_) => "bound_too_often",
             AppError::NoRecording(_) => "no_recording",
             AppError::RecordingNotReady => "recording_not_ready",
             AppError::LinkInvalid => "link_invalid",

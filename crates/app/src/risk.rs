@@ -242,6 +242,23 @@ impl App {
         Ok(())
     }
 
+    /// Counts a bind of these numbers, if the account has windows for binds.
+    ///
+    /// # Errors
+    /// [`AppError::BoundTooOften`], and then nothing is counted; faults of the store.
+    pub(crate) async fn count_bind(
+        &self,
+        account: AccountId,
+        a: Option<PhoneNumber>,
+        b: Option<PhoneNumber>,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        match self.store.count_bind(account, a, b, now).await? {
+            None => Ok(()),
+            Some(full) => Err(AppError::BoundTooOften(full)),
+        }
+    }
+
     /// Why a call that would ring `callee` may not go through, if it may not. A call that may is
     /// counted.
     ///
@@ -278,13 +295,11 @@ impl App {
 /// How a full window reads.
 #[must_use]
 pub fn window_text(window: FrequencyWindow) -> String {
-    let end = match window.counted() {
-        Counted::Caller => "made",
-        Counted::Callee => "got",
-    };
-    format!(
-        "{end} {} calls in {} minutes",
-        window.calls_max(),
-        window.minutes()
-    )
+    let (count, minutes) = (window.calls_max(), window.minutes());
+    match window.counted() {
+        Counted::Caller => format!("made {count} calls in {minutes} minutes"),
+        Counted::Callee => format!("got {count} calls in {minutes} minutes"),
+        Counted::BoundAsA => format!("bound as A {count} times in {minutes} minutes"),
+        Counted::BoundAsB => format!("bound as B {count} times in {minutes} minutes"),
+    }
 }

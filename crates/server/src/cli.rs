@@ -457,17 +457,18 @@ pub(crate) enum Risk {
         #[command(flatten)]
         page: Page,
     },
-    /// Show how often numbers may call and be called
+    /// Show how often numbers may call, be called and be bound
     Limits {
         /// The account [default: that of the key that asks]
         #[arg(long, value_name = "ID")]
         account: Option<String>,
     },
-    /// Set how often numbers may call and be called
+    /// Set how often numbers may call, be called and be bound
     ///
     /// A window is minutes/calls: 5/3 lets a number be called three times in
-    /// five minutes; caller:5/3 counts the calls that a number makes. Without
-    /// windows there is no limit.
+    /// five minutes; caller:5/3 counts the calls that a number makes,
+    /// bound_as_a:60/20 and bound_as_b:60/20 its binds. Without windows there
+    /// is no limit.
     SetLimits {
         /// The account [default: that of the key that asks]
         #[arg(long, value_name = "ID")]

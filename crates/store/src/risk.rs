@@ -6,7 +6,9 @@ use axbridge_domain::{
     account::AccountId,
     party::PartyKey,
     phone::PhoneNumber,
-    risk::{FreezeTime, FrequencyWindow, RecentCalls, Restriction, Restrictions, RiskEntryId},
+    risk::{
+        Counted, FreezeTime, FrequencyWindow, RecentCalls, Restriction, Restrictions, RiskEntryId,
+    },
     time::Timestamp,
 };
 
@@ -79,13 +81,21 @@ pub struct RiskSwept {
 /// What an account has of risk control.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RiskRules {
-    /// How often calls may come.
+    /// How often calls and binds may come.
     pub windows: Vec<FrequencyWindow>,
     /// Whether it may have entries that stand.
     pub has_entries: bool,
 }
 
 impl RiskRules {
+    /// Whether a window counts binds.
+    #[must_use]
+    pub fn count_binds(&self) -> bool {
+        let of_binds = [Counted::BoundAsA, Counted::BoundAsB];
+        let counted = |window: &FrequencyWindow| of_binds.contains(&window.counted());
+        self.windows.iter().any(counted)
+    }
+
     /// Whether nothing is restricted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

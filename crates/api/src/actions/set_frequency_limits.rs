@@ -1,4 +1,4 @@
-//! `SetFrequencyLimits`: how often a number may call and be called.
+//! `SetFrequencyLimits`: how often a number may call, be called and be bound.
 
 use axbridge_app::AppError;
 use axbridge_domain::account::AccountId;
@@ -24,10 +24,11 @@ pub(super) const RESULT: &[Field] = &[
 pub(super) const ACTION: Action = Action {
     name: "SetFrequencyLimits",
     aliases: &[],
-    summary: "Set how often a number may call and be called",
+    summary: "Set how often a number may call, be called and be bound",
     description: "In place of the windows that the account had; without `Windows` it has none. A \
-                  call that no window has room for is not made and ends with `callResult` 30; it \
-                  is not counted. Other nodes on the same database follow within a second.",
+                  call that a window has no room for is not made and ends with `callResult` 30, a \
+                  bind is refused with `PhoneNoARiskFrozen` or `PhoneNoBRiskFrozen`; neither is \
+                  counted. Other nodes on the same database follow within a second.",
     parameters: &[
         ACCOUNT_ID,
         Parameter::optional(
@@ -36,8 +37,8 @@ pub(super) const ACTION: Action = Action {
                 chars_max: 32,
                 items_max: FrequencyWindow::COUNT_MAX,
             },
-            "Each is `minutes/calls`, such as `5/3`, or `caller:minutes/calls` to count the calls \
-             that a number makes and not those it gets.",
+            "Each is `minutes/calls`, such as `5/3`, for the calls that a number gets; `caller:` in \
+             front counts those that it makes, `bound_as_a:` and `bound_as_b:` its binds.",
         ),
     ],
     result: ResultShape::Object(RESULT),

@@ -303,11 +303,13 @@ error_table! {
         "Send more slowly, and try again after a moment.";
     Business 200 PhoneNoARiskFrozen:
         "A is frozen by risk control.",
-        "A is on the account's blacklist with Type 5; nothing was bound.",
-        "Take it off with DeleteBlackList, or wait until the entry ends.";
+        "A is on the account's blacklist with Type 5, or was bound as often as a window allows; \
+         nothing was bound.",
+        "Take it off with DeleteBlackList, or wait until the entry ends or the window frees.";
     Business 200 PhoneNoBRiskFrozen:
         "B is frozen by risk control.",
-        "B is on the account's blacklist with Type 6; nothing was bound.",
+        "B is on the account's blacklist with Type 6, or was bound as often as a window allows; \
+         nothing was bound.",
         "Take it off with DeleteBlackList, or wait until the entry ends.";
     Business 200 PhoneNoXOccupied:
         "X is occupied.",

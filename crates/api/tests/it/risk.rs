@@ -228,6 +228,72 @@ async fn calls_come_as_often_as_the_windows_of_the_account_allow() {
 }
 
 #[tokio::test]
+async fn numbers_are_bound_as_often_as_the_windows_of_the_account_allow() {
+    let test = TestApp::start().await;
+    let client = test.application().await;
+    let numbers: Vec<String> = (10..30).map(|it| format!("170000000{it}")).collect();
+    let numbers: Vec<(&str, &str)> = numbers.iter().map(|it| (it.as_str(), "010")).collect();
+    let pool = test.pool(&numbers).await;
+    let set = json!({
+        "AccountId": client.account.to_string(),
+        "Windows": ["bound_as_a:60/3", "bound_as_b:10/2"],
+    });
+    test.operator.ok("SetFrequencyLimits", set).await;
+    let bind = async |a: &str, b: &str, more: Value| {
+        let mut wish = test.wish(&pool, a);
+        wish["PhoneNoB"] = b.into();
+        for (name, value) in more.as_object().expect("an object") {
+            wish[name] = value.clone();
+        }
+        client.call("SelectNumberAndBindAXB", wish).await
+    };
+    let once = json!({"ClientToken": "once"});
+    let first = bind(A, B, once.clone()).await.into_result();
+    // A retry is no further bind, nor is one that is only tried.
+    assert_eq!(bind(A, B, once.clone()).await.into_result(), first);
+    bind(A, B, json!({"DryRun": true}))
+        .await
+        .expect_error("DryRunOperation", "");
+    bind(A, B, json!({})).await.into_result();
+    let refused = bind(A, B, json!({})).await;
+    let says = "bound as B 2 times in 10 minutes";
+    refused.expect_error("PhoneNoBRiskFrozen", says);
+    assert!(
+        refused.message().contains("2025-06-03 19:31:42"),
+        "{}",
+        refused.message()
+    );
+    assert!(!refused.message().contains(B));
+    assert_eq!(bind(A, B, once).await.into_result(), first);
+
+    let bound = bind(A, C, json!({})).await.into_result();
+    let refused = bind(A, C, json!({})).await;
+    refused.expect_error("PhoneNoARiskFrozen", "bound as A 3 times in 60 minutes");
+    let change = |to: &str, field: &str, number: &str| {
+        let mut change = json!({
+            "NumberPoolNo": pool, "SubId": bound["SubId"], "UpdateType": to,
+        });
+        change[field] = number.into();
+        change
+    };
+    let to_b = client.call("UpdateAXB", change("updatePhoneNoB", "PhoneNoB", B));
+    to_b.await.expect_error("PhoneNoBRiskFrozen", says);
+    client
+        .ok("UpdateAXB", change("updatePhoneNoB", "PhoneNoB", D))
+        .await;
+    let ax = test.bind(&client, &pool, C, None).await;
+    let upgrade = |b: &str| json!({"NumberPoolNo": pool, "SubId": ax["SubId"], "PhoneNoB": b});
+    let to_b = client.call("UpgradeAXToAXB", upgrade(B)).await;
+    to_b.expect_error("PhoneNoBRiskFrozen", says);
+    test.move_clock_s(10 * 60);
+    client.ok("UpgradeAXToAXB", upgrade(B)).await;
+    // Calls are not counted by these.
+    for _ in 0..5 {
+        assert_eq!(call(&test, &text(&first["PhoneNoX"]), A).await, None);
+    }
+}
+
+#[tokio::test]
 async fn query_can_call_says_who_is_frozen_why_and_until_when() {
     let test = TestApp::start().await;
     let client = test.application().await;

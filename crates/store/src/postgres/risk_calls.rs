@@ -1,7 +1,7 @@
 //! How often numbers call and are called.
 //!
-//! A party's row is the lock for its count. Every call locks its caller's row before its callee's,
-//! and a row is of one of the two kinds only, so that nobody waits in a circle.
+//! A party's row is the lock for its count. Rows are locked in the order of [`Counted`], at most
+//! one of each kind, so that nobody waits in a circle.
 
 use axbridge_domain::{
     account::AccountId,
@@ -32,15 +32,42 @@ impl PostgresStore {
         callee: PhoneNumber,
         now: Timestamp,
     ) -> Result<Option<TooFrequent>, StoreError> {
+        let caller = caller.map(|it| (Counted::Caller, it));
+        let ends = caller.into_iter().chain([(Counted::Callee, callee)]);
+        self.count_all(account, ends, now).await
+    }
+
+    pub(crate) async fn count_bind(
+        &self,
+        account: AccountId,
+        a: Option<PhoneNumber>,
+        b: Option<PhoneNumber>,
+        now: Timestamp,
+    ) -> Result<Option<TooFrequent>, StoreError> {
+        let a = a.map(|it| (Counted::BoundAsA, it));
+        let b = b.map(|it| (Counted::BoundAsB, it));
+        self.count_all(account, a.into_iter().chain(b), now).await
+    }
+
+    /// Counts all of them or, if a window is full, none.
+    async fn count_all(
+        &self,
+        account: AccountId,
+        ends: impl Iterator<Item = (Counted, PhoneNumber)>,
+        now: Timestamp,
+    ) -> Result<Option<TooFrequent>, StoreError> {
         let rules = self.risk_rules(account).await?;
-        if rules.windows.is_empty() {
+        let windows = &rules.windows;
+        let counts = |counted| windows.iter().any(|window| window.counted() == counted);
+        let keys = &self.core.keys;
+        let ends: Vec<(Counted, PartyKey)> = ends
+            .filter(|(counted, _)| counts(*counted))
+            .map(|(counted, number)| (counted, keys.party_key(account, number)))
+            .collect();
+        if ends.is_empty() {
             return Ok(None);
         }
         let now = self.core.moment(now);
-        let keys = &self.core.keys;
-        let caller = caller.map(|it| (Counted::Caller, keys.party_key(account, it)));
-        let callee = (Counted::Callee, keys.party_key(account, callee));
-        let ends: Vec<(Counted, PartyKey)> = caller.into_iter().chain([callee]).collect();
         until_done!(async {
             match count(&self.core, account, &ends, &rules.windows, now).await {
                 // Counting twice would be worse than not knowing.
@@ -75,9 +102,6 @@ async fn count(
     let mut client = core.client().await?;
     let transaction = client.transaction().await?;
     for (counted, party) in ends {
-        if windows.iter().all(|window| window.counted() != *counted) {
-            continue;
-        }
         lock(&transaction, account, *counted, *party, now).await?;
         let mut recent = recent(&transaction, account, *counted, *party).await?;
         if let Some(full) = recent.judge(windows, *counted, now) {

@@ -29,13 +29,42 @@ impl SqliteStore {
         callee: PhoneNumber,
         now: Timestamp,
     ) -> Result<Option<TooFrequent>, StoreError> {
-        if self.look(|state| state.risk.windows(account).is_empty())? {
+        let caller = caller.map(|it| (Counted::Caller, it));
+        let ends = caller.into_iter().chain([(Counted::Callee, callee)]);
+        self.count_all(account, ends, now).await
+    }
+
+    pub(crate) async fn count_bind(
+        &self,
+        account: AccountId,
+        a: Option<PhoneNumber>,
+        b: Option<PhoneNumber>,
+        now: Timestamp,
+    ) -> Result<Option<TooFrequent>, StoreError> {
+        let a = a.map(|it| (Counted::BoundAsA, it));
+        let b = b.map(|it| (Counted::BoundAsB, it));
+        self.count_all(account, a.into_iter().chain(b), now).await
+    }
+
+    /// Counts all of them or, if a window is full, none. Without a window that counts such things
+    /// it costs a look at memory.
+    async fn count_all(
+        &self,
+        account: AccountId,
+        ends: impl Iterator<Item = (Counted, PhoneNumber)>,
+        now: Timestamp,
+    ) -> Result<Option<TooFrequent>, StoreError> {
+        let ends: Vec<(Counted, PhoneNumber)> = self.look(|state| {
+            let windows = state.risk.windows(account);
+            let counts = |counted| windows.iter().any(|window| window.counted() == counted);
+            ends.filter(|(counted, _)| counts(*counted)).collect()
+        })?;
+        if ends.is_empty() {
             return Ok(None);
         }
         let keys = &self.inner.shared.keys;
-        let caller = caller.map(|it| (Counted::Caller, keys.party_key(account, it)));
-        let callee = (Counted::Callee, keys.party_key(account, callee));
-        let ends: Vec<(Counted, PartyKey)> = caller.into_iter().chain([callee]).collect();
+        let key = |(counted, number)| (counted, keys.party_key(account, number));
+        let ends: Vec<(Counted, PartyKey)> = ends.into_iter().map(key).collect();
         self.write(now, move |batch| count(batch, account, &ends, now))
             .await
     }

@@ -121,6 +121,21 @@ impl Store {
         dispatch!(self, count_call(account, caller, callee, now))
     }
 
+    /// Counts a bind of these numbers that is about to be made, unless a window of the account is
+    /// full: then that window is the answer and nothing is counted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_bind(
+        &self,
+        account: AccountId,
+        a: Option<PhoneNumber>,
+        b: Option<PhoneNumber>,
+        now: Timestamp,
+    ) -> Result<Option<TooFrequent>, StoreError> {
+        dispatch!(self, count_bind(account, a, b, now))
+    }
+
     /// For each number, the window that is full for its next call as caller and as callee.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ scenarios!(
     callers_are_counted_apart_from_callees,
     of_calls_at_once_no_more_go_through_than_the_window_allows,
     windows_are_replaced_as_a_whole,
+    binds_are_counted_for_each_of_their_parties_apart_from_calls,
 );
 
 const MAIN: AccountId = AccountId::DEFAULT;
@@ -357,6 +358,38 @@ async fn of_calls_at_once_no_more_go_through_than_the_window_allows(world: &mut 
         through += usize::from(counted.is_none());
     }
     assert_eq!(through, 3);
+}
+
+async fn binds_are_counted_for_each_of_their_parties_apart_from_calls(world: &mut World) {
+    world
+        .set_windows(&["bound_as_a:5/2", "bound_as_b:60/1"])
+        .await;
+    let counts = async |a, b, now| {
+        let counted = world.store.count_bind(MAIN, a, b, now).await;
+        counted.expect("the store works")
+    };
+    assert_eq!(counts(Some(a(1)), Some(b(1)), at(0)).await, None);
+    let full = counts(Some(a(1)), Some(b(1)), at(1))
+        .await
+        .expect("B is full");
+    assert_eq!(full.window, windows(&["bound_as_b:60/1"])[0]);
+    assert_eq!(full.free_at, at(HOUR));
+    // What was refused counted for nobody; in the other role, and in calls, they are free.
+    assert_eq!(counts(Some(a(1)), None, at(2)).await, None);
+    let full = counts(Some(a(1)), Some(b(2)), at(3))
+        .await
+        .expect("A is full");
+    assert_eq!(full.free_at, at(5 * MINUTE));
+    assert_eq!(counts(None, Some(b(2)), at(4)).await, None);
+    assert_eq!(counts(Some(b(1)), Some(a(1)), at(5)).await, None);
+    assert!(world.counts(a(1), b(1), at(6)).await);
+    assert_eq!(counts(Some(a(1)), None, at(5 * MINUTE)).await, None);
+    let rules = world.store.risk_rules(MAIN).await.expect("the store works");
+    assert!(rules.count_binds());
+    world.set_windows(&["5/3"]).await;
+    let rules = world.store.risk_rules(MAIN).await.expect("the store works");
+    assert!(!rules.count_binds());
+    assert_eq!(counts(Some(a(1)), Some(b(1)), at(6 * MINUTE)).await, None);
 }
 
 async fn windows_are_replaced_as_a_whole(world: &mut World) {
