@@ -54,35 +54,63 @@ pub(crate) struct House {
     pub(crate) app: Arc<App>,
     pub(crate) pool: PoolNo,
     courier: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-    _folder: TempDir,
+    keys: String,
+    location: Location,
+    _folder: Option<TempDir>,
+}
+
+async fn open(location: Location, keys: &str, callbacks: CallbackSettings) -> Arc<App> {
+    let settings = AppSettings {
+        location,
+        keys: Arc::new(Keyring::parse(keys).expect("keys")),
+        store: StoreOptions::default(),
+        numbering: Numbering::built_in(),
+        service_numbers: ServiceNumbers::default(),
+        default_terms: AccountTerms::default(),
+        calls: CallSettings::default(),
+        callbacks,
+        clock: Clock::system(),
+        chance: Chance::system(),
+    };
+    App::open(settings).await.expect("it opens")
 }
 
 impl House {
     pub(crate) async fn open(callbacks: CallbackSettings) -> Self {
+        Self::open_on(callbacks, None).await
+    }
+
+    /// One that keeps its data there, or else in a folder of its own.
+    pub(crate) async fn open_on(callbacks: CallbackSettings, location: Option<Location>) -> Self {
         // Once in a process; a second call only says that it is done.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a folder");
         let keys = Keyring::generate().expect("random bytes");
-        let settings = AppSettings {
-            location: Location::Directory(folder.path().to_owned()),
-            keys: Arc::new(Keyring::parse(&keys).expect("keys")),
-            store: StoreOptions::default(),
-            numbering: Numbering::built_in(),
-            service_numbers: ServiceNumbers::default(),
-            default_terms: AccountTerms::default(),
-            calls: CallSettings::default(),
-            callbacks,
-            clock: Clock::system(),
-            chance: Chance::system(),
-        };
-        let app = App::open(settings).await.expect("it opens");
+        let location = location.unwrap_or(Location::Directory(folder.path().to_owned()));
+        let app = open(location.clone(), &keys, callbacks).await;
         app.first_start().await.expect("an account");
         let pool = pool_of(&app, AccountId::DEFAULT, 0).await;
         let mut house = Self {
             app,
             pool,
             courier: None,
-            _folder: folder,
+            keys: String::clone(&keys),
+            location,
+            _folder: Some(folder),
+        };
+        house.deliver();
+        house
+    }
+
+    /// Another node on the same database.
+    pub(crate) async fn beside(&self, callbacks: CallbackSettings) -> Self {
+        let mut house = Self {
+            app: open(self.location.clone(), &self.keys, callbacks).await,
+            pool: self.pool,
+            courier: None,
+            keys: self.keys.clone(),
+            location: self.location.clone(),
+            _folder: None,
         };
         house.deliver();
         house

@@ -13,4 +13,5 @@ mod nodes;
 mod others;
 mod private;
 mod receiver;
+mod restricted;
 mod throughput;

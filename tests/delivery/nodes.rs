@@ -9,16 +9,19 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use axbridge_store::Location;
+
 use crate::{
+    house::{House, quick, wait_for},
     kill::{Place, furnish, receiver, settle, work},
-    receiver::Authority,
+    receiver::{Authority, Mood, Receiver},
 };
 
 const ROUNDS: usize = 3;
 const LIFE: Duration = Duration::from_millis(700);
 
 /// A database of our own on the server that the environment names; `None` without one.
-async fn database() -> Option<(String, String)> {
+pub(crate) async fn database() -> Option<(String, String)> {
     let server = std::env::var("TEST_DATABASE_URL").unwrap_or_default();
     if server.is_empty() {
         println!("skipped: TEST_DATABASE_URL is not set");
@@ -30,6 +33,11 @@ async fn database() -> Option<(String, String)> {
     execute(&server, &format!("CREATE DATABASE {name}")).await;
     let (address, _) = server.rsplit_once('/').expect("a URL with a database");
     Some((server.clone(), format!("{address}/{name}")))
+}
+
+pub(crate) async fn drop_database(server: &str, url: &str) {
+    let name = url.rsplit('/').next().expect("a name");
+    execute(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
 }
 
 async fn execute(url: &str, statement: &str) {
@@ -87,6 +95,41 @@ async fn of_two_nodes_one_is_killed_and_nothing_is_lost_or_out_of_order() {
         "{repeated} events came more than once"
     );
     drop(lasting);
-    let name = url.rsplit('/').next().expect("a name");
-    execute(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    drop_database(&server, &url).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_receiver_is_tried_a_few_times_by_each_node_and_then_left_alone() {
+    let Some((server, url)) = database().await else {
+        return;
+    };
+    let mut settings = quick();
+    // Once it is left alone it stays so for longer than this test.
+    settings.breaker.open_ms = 3_600_000;
+    settings.breaker.open_ms_max = 3_600_000;
+    let tried_at_most = settings.concurrency as u64 + u64::from(settings.breaker.failures);
+    let authority = Authority::new();
+    let dead = Receiver::start("127.0.0.1", authority.acceptor(&["localhost"])).await;
+    dead.behave(|_| Mood::Refuse(503));
+    let first = House::open_on(settings.clone(), Some(Location::Postgres(url.clone()))).await;
+    let second = first.beside(settings).await;
+    let url_of_dead = dead.url("localhost");
+    first.subscribe(&url_of_dead, Some(authority.pem())).await;
+    for index in 0..60 {
+        first.bind(index).await;
+    }
+    for house in [&first, &second] {
+        let left_alone = async || {
+            let metrics = house.app.metrics_text().await.expect("metrics");
+            metrics.contains("axbridge_callback_receivers{state=\"broken\"} 1")
+        };
+        wait_for("each node leaves it alone", left_alone).await;
+    }
+    let (asked, _) = dead.seen();
+    assert!(asked <= 2 * tried_at_most, "{asked} requests");
+    for mut house in [first, second] {
+        house.stop().await;
+    }
+    assert_eq!(dead.seen().0, asked, "nothing more came");
+    drop_database(&server, &url).await;
 }

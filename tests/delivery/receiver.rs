@@ -108,7 +108,8 @@ impl Taken {
     pub(crate) fn subject(&self) -> String {
         let field = |name: &str| self.body[name].as_str().map(str::to_owned);
         let subject = field("callId").or_else(|| field("subscriptionId"));
-        subject.or_else(|| field("number")).expect("a subject")
+        let subject = subject.or_else(|| field("number"));
+        subject.or_else(|| field("sourceId")).expect("a subject")
     }
 }
 
@@ -203,6 +204,11 @@ impl Receiver {
     /// What it took, in order.
     pub(crate) fn taken(&self) -> Vec<Taken> {
         self.shared.seen.lock().expect("no panic").taken.clone()
+    }
+
+    /// How many it took.
+    pub(crate) fn count(&self) -> usize {
+        self.shared.seen.lock().expect("no panic").taken.len()
     }
 
     /// How many requests it saw, and how many connections.

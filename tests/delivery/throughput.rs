@@ -1,121 +1,269 @@
 //! A thousand events a second to ten receivers, one of them dead. The short form only looks that
-//! everything arrives; the long form (`cargo xtask deliveries`) also tells how long it took.
+//! everything arrives, once and in order; the long form (`cargo xtask deliveries`) also tells how
+//! long it took, by quarter of the run, on both stores.
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use axbridge_domain::account::AccountId;
+use axbridge_app::{
+    App,
+    model::{BindingChange, BindingRef},
+};
+use axbridge_domain::{account::AccountId, pool::PoolNo};
+use axbridge_store::Location;
+use serde_json::{Value, json};
 
 use crate::{
     house::{House, bind, pool_of, quick, wait_for},
+    nodes::{database, drop_database},
     receiver::{Authority, Mood, Receiver, Taken},
 };
 
 const RECEIVERS: u64 = 10;
+/// Events of each binding: made, changed, ended.
+const EVENTS: u64 = 3;
+const QUARTERS: usize = 4;
+const TICKS_A_SECOND: u64 = 100;
 
-/// Delays of deliveries, in milliseconds, sorted.
-struct Delays(Vec<u64>);
+/// How much is sent.
+#[derive(Clone, Copy)]
+struct Load {
+    /// Events a second, of all accounts together.
+    rate: u64,
+    /// How long bindings are made.
+    seconds: u64,
+    /// The time between the events of one binding.
+    pause_ticks: u64,
+    /// Whether the last of the receivers never answers.
+    with_dead: bool,
+}
 
-impl Delays {
-    fn at(&self, share: f64) -> u64 {
-        let last = self.0.len().saturating_sub(1);
-        let index = (last as f64 * share).round() as usize;
-        self.0.get(index).copied().unwrap_or_default()
+impl Load {
+    /// Bindings that are due to be made by the end of this tick.
+    fn due(self, tick: u64) -> u64 {
+        let making = tick.min(self.seconds * TICKS_A_SECOND);
+        self.rate * making / EVENTS / TICKS_A_SECOND
+    }
+
+    /// Those whose event of this place (0: made) is due in this tick.
+    fn in_tick(self, tick: u64, place: u64) -> std::ops::Range<u64> {
+        let Some(tick) = tick.checked_sub(place * self.pause_ticks) else {
+            return 0..0;
+        };
+        self.due(tick.saturating_sub(1))..self.due(tick)
+    }
+
+    fn ticks(self) -> u64 {
+        self.seconds * TICKS_A_SECOND + (EVENTS - 1) * self.pause_ticks
+    }
+
+    fn living(self) -> usize {
+        RECEIVERS as usize - usize::from(self.with_dead)
+    }
+
+    /// Events of the living receivers.
+    fn expected(self) -> usize {
+        let all = self.due(u64::MAX);
+        let living = self.living() as u64;
+        let bindings = all / RECEIVERS * living + (all % RECEIVERS).min(living);
+        (bindings * EVENTS) as usize
     }
 }
 
-/// Binds `rate` pairs a second for so long, in turn for ten accounts with a receiver each; the
-/// last receiver is dead if asked for. Gives the delays at the living ones, and how long it took
-/// from the first bind until the last of them had everything.
-async fn run(rate: u64, seconds: u64, with_dead: bool) -> (Delays, Duration) {
-    let mut settings = quick();
-    settings.timeout = Duration::from_secs(5);
-    settings.poll = Duration::from_millis(50);
-    let mut house = House::open(settings).await;
+/// What is known of an event before it arrives: what it is, and when its change was answered.
+type Told = ((String, &'static str), Instant);
+
+/// Makes, changes or ends a binding of the account whose turn it is.
+async fn happen(
+    app: Arc<App>,
+    (account, pool, nth): (AccountId, PoolNo, u64),
+    place: u64,
+    index: u64,
+    made: Option<BindingRef>,
+) -> (Told, BindingRef) {
+    let (named, word) = match (place, made) {
+        (0, _) => {
+            let binding = bind(&app, account, pool, nth, index).await;
+            let named = BindingRef {
+                account,
+                pool: None,
+                sub_id: binding.sub_id,
+            };
+            (named, "bound")
+        }
+        (1, Some(named)) => {
+            let change = BindingChange::OutId(Some("changed".to_owned()));
+            app.update_binding(named, change).await.expect("it is live");
+            (named, "updated")
+        }
+        (_, Some(named)) => {
+            app.unbind(named).await.expect("it is live");
+            (named, "unbound")
+        }
+        (_, None) => panic!("binding {index} is not made yet"),
+    };
+    (((named.sub_id.to_string(), word), Instant::now()), named)
+}
+
+/// Lets everything happen at its time; gives when each event was answered.
+async fn drive(
+    app: &Arc<App>,
+    accounts: &[(AccountId, PoolNo, u64)],
+    load: Load,
+    begun: Instant,
+) -> HashMap<(String, &'static str), Instant> {
+    let (mut told, mut made) = (HashMap::new(), HashMap::new());
+    for tick in 1..=load.ticks() {
+        let mut work = Vec::new();
+        for place in 0..EVENTS {
+            for index in load.in_tick(tick, place) {
+                let account = accounts[(index % RECEIVERS) as usize];
+                let known = made.get(&index).copied();
+                let happening = happen(Arc::clone(app), account, place, index, known);
+                work.push(async move { (index, happening.await) });
+            }
+        }
+        for (index, (event, named)) in futures_util::future::join_all(work).await {
+            told.extend([event]);
+            made.insert(index, named);
+        }
+        let next = Duration::from_millis(tick * 1000 / TICKS_A_SECOND);
+        tokio::time::sleep_until((begun + next).into()).await;
+    }
+    told
+}
+
+/// What a run showed.
+struct Outcome {
+    /// Events that happened a second.
+    happened_a_second: f64,
+    /// From the first event until the living receivers had everything, in seconds.
+    took_s: f64,
+    /// Delays at the living receivers, sorted, by quarter of the run in which the event happened.
+    delays_ms: [Vec<u64>; QUARTERS],
+}
+
+/// The value below which this share lies; 0 of nothing.
+fn at(sorted: &[u64], share: f64) -> u64 {
+    let last = sorted.len().saturating_sub(1);
+    let index = (last as f64 * share).round() as usize;
+    sorted.get(index).copied().unwrap_or_default()
+}
+
+/// Runs a load in a house: ten accounts in turn, with a receiver each.
+async fn run(mut house: House, load: Load) -> Outcome {
     let authority = Authority::new();
-    let mut receivers = Vec::new();
-    let mut accounts = Vec::new();
+    let (mut receivers, mut accounts) = (Vec::new(), Vec::new());
     for nth in 1..=RECEIVERS {
         let account = house.app.create_account(&format!("shop {nth}")).await;
-        let account: AccountId = account.expect("an account").id;
+        let account = account.expect("an account").id;
         let pool = pool_of(&house.app, account, nth).await;
         let receiver = Receiver::start("127.0.0.1", authority.acceptor(&["localhost"])).await;
         let url = receiver.url("localhost");
-        house
-            .subscribe_of(account, &url, Some(authority.pem()))
-            .await;
+        let pem = Some(authority.pem());
+        house.subscribe_of(account, &url, pem).await;
         receivers.push(receiver);
         accounts.push((account, pool, nth));
     }
-    if with_dead {
+    if load.with_dead {
         receivers.last().expect("ten").behave(|_| Mood::Hang);
     }
     let begun = Instant::now();
-    let every = Duration::from_millis(10);
-    let mut bound_at = HashMap::new();
-    let mut index = 0;
-    for tick in 1..=seconds * 100 {
-        let due = rate * tick / 100;
-        let binds = (index..due).map(|index| {
-            let (account, pool, nth) = accounts[(index % RECEIVERS) as usize];
-            let app = &house.app;
-            async move {
-                let binding = bind(app, account, pool, nth, index).await;
-                (binding.sub_id.to_string(), Instant::now())
-            }
-        });
-        bound_at.extend(futures_util::future::join_all(binds).await);
-        index = due;
-        let next = begun + every * u32::try_from(tick).expect("a small number");
-        tokio::time::sleep_until(next.into()).await;
-    }
-    let each = (rate * seconds / RECEIVERS) as usize;
-    let living = if with_dead { 9 } else { 10 };
+    let told = drive(&house.app, &accounts, load, begun).await;
+    let happened = begun.elapsed();
+    receivers.truncate(load.living());
     let arrived = async || {
-        receivers
-            .iter()
-            .take(living)
-            .all(|it| it.taken().len() >= each)
+        let taken: usize = receivers.iter().map(Receiver::count).sum();
+        taken >= load.expected()
     };
     wait_for("the living have everything", arrived).await;
-    let took = begun.elapsed();
-    let taken = receivers.iter().take(living).flat_map(Receiver::taken);
-    let delay = |taken: Taken| {
-        let delay = taken
-            .at
-            .saturating_duration_since(bound_at[&taken.subject()]);
-        u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
-    };
-    let mut delays: Vec<u64> = taken.map(delay).collect();
-    delays.sort_unstable();
-    drop(receivers);
+    let took_s = begun.elapsed().as_secs_f64();
+    let mut delays_ms = [const { Vec::new() }; QUARTERS];
+    for receiver in &receivers {
+        receiver.assert_order();
+        for taken in receiver.taken() {
+            let known = told[&(taken.subject(), word_of(&taken))];
+            let delay = taken.at.saturating_duration_since(known);
+            let share = known.duration_since(begun).as_secs_f64() / happened.as_secs_f64();
+            let quarter = ((share * QUARTERS as f64) as usize).min(QUARTERS - 1);
+            delays_ms[quarter].push(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+        }
+    }
+    for quarter in &mut delays_ms {
+        quarter.sort_unstable();
+    }
     house.stop().await;
-    (Delays(delays), took)
+    Outcome {
+        happened_a_second: told.len() as f64 / happened.as_secs_f64(),
+        took_s,
+        delays_ms,
+    }
+}
+
+/// The word of a message for what happened to a binding.
+fn word_of(taken: &Taken) -> &'static str {
+    let word = taken.body["bindingEvent"].as_str();
+    let known = ["bound", "updated", "unbound"].into_iter();
+    let found = known.into_iter().find(|known| Some(*known) == word);
+    found.expect("a moment that was made")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_receivers_with_a_dead_one_among_them_are_served() {
-    let (delays, _) = run(200, 1, true).await;
-    assert_eq!(delays.0.len(), 180);
+    let load = Load {
+        rate: 300,
+        seconds: 1,
+        pause_ticks: 5,
+        with_dead: true,
+    };
+    let outcome = run(House::open(quick()).await, load).await;
+    let arrived: usize = outcome.delays_ms.iter().map(Vec::len).sum();
+    assert_eq!(arrived, load.expected());
+}
+
+/// As one JSON object a line, for `cargo xtask deliveries`.
+fn shown(store: &str, load: Load, outcome: &Outcome) -> Value {
+    let quarters = outcome.delays_ms.iter().map(|sorted| {
+        json!({"p50_ms": at(sorted, 0.5), "p99_ms": at(sorted, 0.99), "worst_ms": at(sorted, 1.0)})
+    });
+    let arrived: usize = outcome.delays_ms.iter().map(Vec::len).sum();
+    json!({
+        "store": store,
+        "dead": load.with_dead,
+        "happened_a_second": outcome.happened_a_second,
+        "arrived_a_second": arrived as f64 / outcome.took_s,
+        "quarters": quarters.collect::<Vec<_>>(),
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a minute of load: run it with `cargo xtask deliveries`"]
+#[ignore = "minutes of load: run it with `cargo xtask deliveries`"]
 async fn a_thousand_events_a_second_with_and_without_a_dead_receiver() {
-    const RATE: u64 = 1000;
-    const SECONDS: u64 = 20;
+    let seconds = std::env::var("DELIVERY_SECONDS").ok();
+    let seconds = seconds.map_or(40, |text| text.parse().expect("whole seconds"));
     for with_dead in [false, true] {
-        let (delays, took) = run(RATE, SECONDS, with_dead).await;
-        println!(
-            "dead receiver: {with_dead}; {} deliveries in {:.1} s; delay p50 {} ms, p99 {} ms, \
-             worst {} ms",
-            delays.0.len(),
-            took.as_secs_f64(),
-            delays.at(0.5),
-            delays.at(0.99),
-            delays.at(1.0),
-        );
+        let load = Load {
+            rate: 1000,
+            seconds,
+            pause_ticks: TICKS_A_SECOND,
+            with_dead,
+        };
+        // As servers have it, but for the address on loopback.
+        let settings = || axbridge_app::callbacks::CallbackSettings {
+            allowed_ranges: quick().allowed_ranges,
+            ..Default::default()
+        };
+        let outcome = run(House::open(settings()).await, load).await;
+        println!("{}", shown("embedded", load, &outcome));
+        let Some((server, url)) = database().await else {
+            continue;
+        };
+        let house = House::open_on(settings(), Some(Location::Postgres(url.clone()))).await;
+        let outcome = run(house, load).await;
+        println!("{}", shown("PostgreSQL", load, &outcome));
+        drop_database(&server, &url).await;
     }
 }

@@ -1,8 +1,6 @@
 //! The chores that judge: what they run, and in which order. What they need is
 //! brought in first, so that a missing tool shows before the long work.
 
-use std::path::Path;
-
 use anyhow::Result;
 
 use crate::check;
@@ -11,7 +9,6 @@ use crate::install;
 use crate::postgres::{self, Database};
 use crate::process::{cargo, run, which};
 use crate::report::Report;
-use crate::s3;
 use crate::sdk;
 
 /// The chore `test`.
@@ -20,9 +17,8 @@ pub(crate) fn everything() -> Result<()> {
         let clients = report.step("Vendor's clients", sdk::Clients::provide)?;
         let database = report.step("PostgreSQL", postgres::provide)?;
         report.step("Kamailio", kamailio)?;
-        let s3 = report.step("S3 server", s3::provide)?;
         check::all(report)?;
-        report.suite("Tests, both stores", || rust_tests(&database, &s3))?;
+        report.suite("Tests, both stores", || rust_tests(&database))?;
         sdk::run(report, &clients, &database)?;
         ha::short(report)
     })
@@ -50,11 +46,10 @@ fn kamailio() -> Result<()> {
     }
 }
 
-fn rust_tests(database: &Database, s3: &Path) -> Result<()> {
+fn rust_tests(database: &Database) -> Result<()> {
     run(cargo()
         .args(["test", "--workspace"])
-        .env("TEST_DATABASE_URL", &database.url)
-        .env("TEST_S3_SERVER", s3))
+        .env("TEST_DATABASE_URL", &database.url))
 }
 
 fn with_summary(work: impl FnOnce(&mut Report) -> Result<()>) -> Result<()> {

@@ -4,6 +4,7 @@
 //! Not here: anything that a test depends on. Figures differ from machine to machine; ratios
 //! within one run are what counts.
 
+mod deliveries;
 mod heart;
 mod http;
 mod measurement;
@@ -15,6 +16,7 @@ mod voice;
 
 use anyhow::{Result, bail};
 
+pub(crate) use deliveries::deliveries;
 pub(crate) use heart::heart;
 pub(crate) use http::http;
 pub(crate) use media::media;

@@ -1,15 +1,9 @@
 //! Recordings in a real S3 server: kept, read in parts, handed out by presigned links, destroyed;
 //! and what happens when the server refuses or is gone.
-//!
-//! `TEST_S3_SERVER` names the folder where `cargo xtask test` installed that server; without it the
-//! tests say so and do nothing.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-    sync::Arc,
-    time::Duration,
-};
+mod server;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axbridge_app::{
     App, AppError, AppSettings,
@@ -33,78 +27,11 @@ use axbridge_store::{
     keyring::{Keyring, Secret},
 };
 use futures_util::TryStreamExt as _;
+use server::Server;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
-};
 
 /// Longer than one part of a multipart upload.
 const LONG: usize = 6 * 1024 * 1024 + 77;
-
-/// A running S3 server; it stops with the test.
-struct Server {
-    endpoint: String,
-    directory: TempDir,
-    process: Child,
-}
-
-impl Server {
-    async fn start() -> Option<Self> {
-        let Some(packages) = std::env::var_os("TEST_S3_SERVER").filter(|it| !it.is_empty()) else {
-            println!("skipped: TEST_S3_SERVER is not set");
-            return None;
-        };
-        let directory = tempfile::tempdir().expect("a directory");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/s3/server.js");
-        let mut process = Command::new("node")
-            .arg(script)
-            .arg(packages)
-            .arg(directory.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("node starts");
-        let output = process.stdout.take().expect("its output");
-        let port = BufReader::new(output).lines().next_line().await;
-        let port = port.expect("it prints").expect("its port");
-        Some(Self {
-            endpoint: format!("http://127.0.0.1:{port}"),
-            directory,
-            process,
-        })
-    }
-
-    fn settings(&self) -> S3 {
-        S3 {
-            endpoint: self.endpoint.clone(),
-            region: "us-east-1".to_owned(),
-            bucket: "voices".to_owned(),
-            access_key_id: "S3RVER".to_owned(),
-            secret_access_key: Secret::new("S3RVER".to_owned()),
-            virtual_hosted: false,
-        }
-    }
-
-    /// Everything that the server holds, as the paths of its files.
-    fn objects(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let mut directories = vec![self.directory.path().join("voices")];
-        while let Some(directory) = directories.pop() {
-            for entry in std::fs::read_dir(directory).expect("a directory") {
-                let path = entry.expect("an entry").path();
-                match path.is_dir() {
-                    true => directories.push(path),
-                    false => found.push(path),
-                }
-            }
-        }
-        // Beside each object it keeps what it knows about it.
-        found.retain(|path| path.to_string_lossy().ends_with("_object"));
-        found
-    }
-}
 
 /// An application that keeps recordings in the bucket, and a call that was recorded.
 struct Kept {
@@ -250,9 +177,7 @@ fn sound(length: usize, mark: u8) -> Vec<u8> {
 }
 
 async fn is_kept_and_read_and_destroyed(encrypt: bool) {
-    let Some(server) = Server::start().await else {
-        return;
-    };
+    let server = Server::start().await;
     let kept = Kept::begin(server.settings(), |settings| settings.encrypt = encrypt).await;
     kept.record(LONG).await;
     kept.app.recordings_settled().await;
@@ -263,8 +188,14 @@ async fn is_kept_and_read_and_destroyed(encrypt: bool) {
     }
     let links = kept.links().await.expect("links");
     let plain = sound(LONG, 2);
-    // Not 0 to 0: this server answers that with the whole, which is refused as it should be.
-    for (from, until) in [(0, LONG), (5_000_000, 6_000_000), (LONG - 9, LONG), (0, 2)] {
+    for (from, until) in [
+        (0, LONG),
+        (5_000_000, 6_000_000),
+        (LONG - 9, LONG),
+        (LONG - 1, LONG),
+        (0, 1),
+        (0, 2),
+    ] {
         let read = kept.read(&links.left, from as u64, until as u64).await;
         assert!(read.expect("it is read") == plain[from..until], "{from}");
     }
@@ -286,9 +217,7 @@ async fn the_same_holds_for_one_that_is_encrypted() {
 
 #[tokio::test]
 async fn presigned_links_lead_to_the_bucket_itself() {
-    let Some(server) = Server::start().await else {
-        return;
-    };
+    let server = Server::start().await;
     let kept = Kept::begin(server.settings(), |settings| settings.presign = true).await;
     kept.record(1000).await;
     kept.app.recordings_settled().await;
@@ -308,30 +237,46 @@ async fn presigned_links_lead_to_the_bucket_itself() {
     assert_eq!(kind, "audio/wav");
     assert!(links.right.contains("X-Amz-Signature="));
     assert!(links.right.contains("X-Amz-Expires=21600"));
+    // Nobody makes a link last longer, or turns it to another file.
+    for forged in [
+        links
+            .right
+            .replace("X-Amz-Expires=21600", "X-Amz-Expires=21601"),
+        links.right.replace("-right.wav", "-left.wav"),
+        links.right.split_once('?').expect("a query").0.to_owned(),
+    ] {
+        let answer = http.get(&forged).send().await.expect("an answer");
+        assert_eq!(answer.status(), 403, "{forged}");
+    }
 }
 
 #[tokio::test]
 async fn a_server_that_refuses_or_is_gone_loses_no_recording() {
-    let Some(mut server) = Server::start().await else {
-        return;
-    };
-    let wrong = S3 {
+    let mut server = Server::start().await;
+    let unknown = S3 {
         access_key_id: "NOBODY".to_owned(),
         ..server.settings()
     };
-    let kept = Kept::begin(wrong, |_| {}).await;
-    kept.record(100).await;
-    while kept.retries().await < 2 {
-        tokio::task::yield_now().await;
+    let wrong = S3 {
+        secret_access_key: Secret::new("not-the-secret".to_owned()),
+        ..server.settings()
+    };
+    let elsewhere = S3 {
+        bucket: "nowhere".to_owned(),
+        ..server.settings()
+    };
+    for refused in [unknown, wrong, elsewhere] {
+        let kept = Kept::begin(refused, |_| {}).await;
+        kept.record(100).await;
+        while kept.retries().await < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(kept.links().await, Err(AppError::RecordingNotReady));
+        assert_eq!(server.objects(), Vec::<PathBuf>::new());
+        let spooled = std::fs::read_dir(kept.folder.path().join("spool"));
+        let spooled = spooled.expect("the spool").count();
+        assert_eq!(spooled, 4, "and the directory `failed`");
     }
-    assert_eq!(kept.links().await, Err(AppError::RecordingNotReady));
-    assert_eq!(server.objects(), Vec::<PathBuf>::new());
-    let spooled = std::fs::read_dir(kept.folder.path().join("spool"));
-    assert_eq!(
-        spooled.expect("the spool").count(),
-        4,
-        "and the directory `failed`"
-    );
 
     // The right key, and then the server goes.
     let kept = Kept::begin(server.settings(), |_| {}).await;
@@ -339,7 +284,7 @@ async fn a_server_that_refuses_or_is_gone_loses_no_recording() {
     kept.app.recordings_settled().await;
     let links = kept.links().await.expect("links");
     assert_eq!(kept.read(&links.mixed, 0, 100).await, Ok(sound(100, 1)));
-    server.process.kill().await.expect("it ends");
+    server.die().await;
     let gone = kept.read(&links.mixed, 0, 100).await;
     assert!(matches!(gone, Err(AppError::Unavailable(_))), "{gone:?}");
 }
