@@ -5,6 +5,7 @@ mod house;
 
 mod display;
 mod limits;
+mod recording_told;
 mod recordings;
 mod refusals;
 mod stopping;
