@@ -23,6 +23,9 @@ export const NUMBERS = new Map(
     .map((entry) => entry.split(':')),
 );
 
+// A recorded call that was made before the suites began.
+export const [CALL_ID, ACCOUNT_ID, CALL_A, CALL_B, CALL_X] = env('CALL').split(',');
+
 // The vendor's packages lie outside of this folder.
 export const load = createRequire(path.join(env('PACKAGES'), 'package.json'));
 

@@ -15,7 +15,12 @@ import { test } from 'node:test';
 
 import {
   ACCESS_KEY,
+  ACCOUNT_ID,
   BEIJING,
+  CALL_A,
+  CALL_B,
+  CALL_ID,
+  CALL_X,
   JINAN,
   NUMBERS,
   POOL,
@@ -66,6 +71,72 @@ export const contract = (client) => {
   requests({ bind, query, bindingsOf, client });
   keys({ call, bind, bindingsOf, client });
   numbers({ call, client });
+  calls({ call, client });
+  risk({ call, bind });
+};
+
+const calls = ({ call, client }) => {
+  const nobody = 'S0010_0000000000000007';
+
+  test('a call is found by its id with everything it left', async () => {
+    for (const form of client.listForms([nobody, CALL_ID])) {
+      const found = await call('QueryCallRecordMsgV2', { CallIdList: form });
+      assert.equal(found.Records.length, 1);
+      assert.equal(found.Records[0].PhoneNoX, CALL_X);
+    }
+    const [record] = await call('QueryCallRecordMsg', { CallIdList: CALL_ID });
+    assert.equal(record.CallId, CALL_ID);
+    assert.equal(record.SubscriptionId, CALL_ID.split('_')[0]);
+    assert.deepEqual([record.Caller, record.Callee], [CALL_A, CALL_B]);
+    assert.deepEqual([record.CallResult, record.ReleaseType], [1, 1]);
+    assert.equal(record.UserData, 'a call for the suites');
+    assert.ok(Math.abs(record.BeginCallTime - Date.now()) < 3_600_000);
+    assert.ok(record.BeginCallTime + 1000 * record.CallDuration <= record.EndTime);
+    assert.deepEqual(await call('QueryCallRecordMsg', { CallIdList: [nobody] }), []);
+  });
+
+  test('the recording of a call and its text are fetched by their links', async () => {
+    const links = await call('QueryAudioRecordFileUrl', { CallId: CALL_ID });
+    for (const side of ['', 'Left', 'Right']) {
+      const link = links[`AudioRecord${side}FileUrl`];
+      const answer = await fetch(link);
+      assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'audio/wav']);
+      assert.equal(Buffer.from(await answer.arrayBuffer()).toString('latin1', 0, 4), 'RIFF');
+      const forged = await fetch(link.replace('x-expires=', 'x-expires=9'));
+      assert.equal(forged.status, 403);
+      await forged.arrayBuffer();
+    }
+    const missing = () => call('QueryAudioRecordFileUrl', { CallId: nobody });
+    await refusedWith(missing, 'RecordingNotFound', { status: 404 });
+    const texts = await call('QueryAudioRecordToTextFileUrlV2', { CallIdList: [CALL_ID] });
+    const text = await fetch(texts.Records[0].AudioRecordToTextFileUrl);
+    assert.ok(Number(await text.text()) > 1000, 'the transcriber counts what it hears');
+  });
+};
+
+const risk = ({ call, bind }) => {
+  test('a number on the blacklist is not bound nor called', async () => {
+    const number = partyInShenyang();
+    const canCall = async () => {
+      const asked = { CustomerNumberList: [number], BusinessLineId: ACCOUNT_ID, CallType: 1 };
+      const [answer] = await call('QueryCanCall', asked);
+      assert.equal(answer.customerNumber, number);
+      return answer.status;
+    };
+    const entry = { CustomerNumber: number, ServiceType: 200, SubServiceType: 201 };
+    assert.equal(await canCall(), 0);
+    for (const Type of [1, 5]) {
+      const frozen = { ...entry, Type, FreezeTime: 12, Remark: '投诉 three times' };
+      assert.equal(await call('AddBlackList', frozen), 'success');
+    }
+    assert.equal(await canCall(), -1);
+    await refusedWith(() => bind(number), 'PhoneNoARiskFrozen');
+    for (const Type of [1, 5]) {
+      assert.equal(await call('DeleteBlackList', { ...entry, Type }), 'success');
+    }
+    assert.equal(await canCall(), 0);
+    assert.equal((await bind(number)).Status, BOUND);
+  });
 };
 
 const lives = ({ call, bind, query, bindingsOf, unbind, client }) => {

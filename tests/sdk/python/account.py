@@ -19,6 +19,9 @@ NUMBERS = dict(
     entry.split(":") for entry in os.environ["AXBRIDGE_TEST_NUMBERS"].split(",")
 )
 
+# A recorded call that was made before the suites began.
+CALL_ID, ACCOUNT_ID, CALL_A, CALL_B, CALL_X = os.environ["AXBRIDGE_TEST_CALL"].split(",")
+
 # A number and a city of each kind that the tests speak of.
 BEIJING, SHANGHAI, JINAN = "010", "021", "0531"
 QINGDAO, SHENZHEN = "0532", "0755"  # no number of the pool is there

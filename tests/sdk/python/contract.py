@@ -11,14 +11,23 @@ A suite gives `client`, an object with
                                  server has given it
     list_forms(values)           every way in which the client can send a list
     times_in_lists               the type of a time in a list of bindings
+    call_records(ids)            the records of calls, by the client's own action
+    transcripts(ids)             the texts of calls, by the client's own action
 """
 
 import re
 import time
+import urllib.error
+import urllib.request
 import uuid
 
 from account import (
+    ACCOUNT_ID,
     BEIJING,
+    CALL_A,
+    CALL_B,
+    CALL_ID,
+    CALL_X,
     JINAN,
     NUMBERS,
     POOL,
@@ -306,6 +315,87 @@ class Contract:
         self.assertEqual(losses.count, 1)
         found = self.bindings_of(a)
         self.assertEqual([each["SubId"] for each in found["Records"]], [bound["SubId"]])
+
+    # What calls leave
+
+    def test_a_call_is_found_by_its_id_with_everything_it_left(self):
+        nobody = "S0010_0000000000000007"
+        for form in self.client.list_forms([nobody, CALL_ID]):
+            with self.subTest(form=form):
+                self.assertEqual(len(self.client.call_records(form)), 1)
+        record = self.client.call_records([CALL_ID])[0]
+        self.assertEqual(record["CallId"], CALL_ID)
+        self.assertEqual(record["SubscriptionId"], CALL_ID.split("_")[0])
+        self.assertEqual((record["Caller"], record["Callee"]), (CALL_A, CALL_B))
+        # The older client's action does not tell X.
+        self.assertEqual(record.get("PhoneNoX", CALL_X), CALL_X)
+        self.assertEqual(record["AccountId"], ACCOUNT_ID)
+        self.assertEqual(record["ServiceType"], 200)
+        self.assertEqual(record["CallResult"], 1)
+        self.assertEqual(record["ReleaseType"], 1)
+        self.assertEqual(record["AudioRecordFlag"], 1)
+        self.assertEqual(record["UserData"], "a call for the suites")
+        begun, ended = int(record["BeginCallTime"]), int(record["EndTime"])
+        self.assertLess(abs(begun / 1000 - time.time()), 3600)
+        self.assertTrue(begun + 1000 * record["CallDuration"] <= ended, record)
+        self.assertEqual(self.client.call_records([nobody]), [])
+
+    def test_the_recording_of_a_call_is_fetched_by_its_links(self):
+        links = self.client.call("QueryAudioRecordFileUrl", CallId=CALL_ID)
+        whole = {}
+        for name in ("", "Left", "Right"):
+            link = links[f"AudioRecord{name}FileUrl"]
+            with urllib.request.urlopen(link, timeout=10) as answer:
+                self.assertEqual(answer.headers["Content-Type"], "audio/wav")
+                whole[name] = answer.read()
+            self.assertEqual((whole[name][:4], whole[name][8:12]), (b"RIFF", b"WAVE"))
+            part = urllib.request.Request(link, headers={"Range": "bytes=0-3"})
+            with urllib.request.urlopen(part, timeout=10) as answer:
+                self.assertEqual((answer.status, answer.read()), (206, b"RIFF"))
+            with self.assertRaises(urllib.error.HTTPError) as forged:
+                urllib.request.urlopen(link.replace("x-expires=", "x-expires=9"), timeout=10)
+            self.assertEqual(forged.exception.code, 403)
+        self.assertNotEqual(whole["Left"], whole["Right"])
+        self.assert_refused(
+            "RecordingNotFound",
+            lambda: self.client.call(
+                "QueryAudioRecordFileUrl", CallId="S0010_0000000000000007"
+            ),
+            status=404,
+        )
+
+    def test_the_text_of_a_call_is_fetched_by_its_link(self):
+        (found,) = self.client.transcripts([CALL_ID])
+        self.assertEqual(found["CallId"], CALL_ID)
+        with urllib.request.urlopen(found["AudioRecordToTextFileUrl"], timeout=10) as answer:
+            # The transcriber of the suites counts what it hears.
+            self.assertGreater(int(answer.read()), 1000)
+
+    # Risk control
+
+    def can_call(self, number):
+        (answer,) = self.client.call(
+            "QueryCanCall",
+            CustomerNumberList=[number],
+            BusinessLineId=ACCOUNT_ID,
+            CallType=1,
+        )
+        self.assertEqual(answer["customerNumber"], number)
+        return answer["status"]
+
+    def test_a_number_on_the_blacklist_is_not_bound_nor_called(self):
+        number = party_in_shenyang()
+        entry = {"CustomerNumber": number, "ServiceType": 200, "SubServiceType": 201}
+        frozen = {**entry, "FreezeTime": 12, "Remark": "投诉 three times"}
+        self.assertEqual(self.can_call(number), 0)
+        for kind in (1, 5):
+            self.assertEqual(self.client.call("AddBlackList", Type=kind, **frozen), "success")
+        self.assertEqual(self.can_call(number), -1)
+        self.assert_refused("PhoneNoARiskFrozen", lambda: self.bind(number))
+        for kind in (1, 5):
+            self.assertEqual(self.client.call("DeleteBlackList", Type=kind, **entry), "success")
+        self.assertEqual(self.can_call(number), 0)
+        self.assertEqual(self.bind(number)["Status"], BOUND)
 
     # Pools and numbers
 

@@ -28,6 +28,15 @@ TYPED = {
     "EnableOrDisableNumber": ("EnableOrDisableNumberRequest", "enable_or_disable_number"),
     "NumberList": ("NumberListRequest", "number_list"),
     "NumberPoolList": ("NumberPoolListRequest", "number_pool_list"),
+    "QueryAudioRecordFileUrl": (
+        "QueryAudioRecordFileUrlRequest",
+        "query_audio_record_file_url",
+    ),
+    "QueryAudioRecordToTextFileUrlV2": (
+        "QueryAudioRecordToTextFileUrlV2Request",
+        "query_audio_record_to_text_file_url_v2",
+    ),
+    "QueryCallRecordMsgV2": ("QueryCallRecordMsgV2Request", "query_call_record_msg_v2"),
     "QuerySubscription": ("QuerySubscriptionRequest", "query_subscription"),
     "SelectNumberAndBindAXB": ("SelectNumberAndBindAXBRequest", "select_number_and_bind_axb"),
     "UnbindAXBV2": ("UnbindAXBV2Request", "unbind_axbv2"),
@@ -101,6 +110,12 @@ class Client:
             content_type=content_type,
         )
         return self.universal.do_call(info, parameters)
+
+    def call_records(self, ids):
+        return self.call("QueryCallRecordMsgV2", CallIdList=ids)["Records"]
+
+    def transcripts(self, ids):
+        return self.call("QueryAudioRecordToTextFileUrlV2", CallIdList=ids)["Records"]
 
     def unbind(self, **parameters):
         return self.call("UnbindAXBV2", **parameters)["Success"]

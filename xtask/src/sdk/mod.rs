@@ -1,6 +1,7 @@
 //! The vendor's own clients, unmodified, against the real program, on both
 //! stores. What they check lies in `tests/sdk`.
 
+mod call;
 mod node;
 mod python;
 mod server;
@@ -99,6 +100,7 @@ fn isolate(command: &mut Command, account: &Account) {
         .env("AXBRIDGE_TEST_ACCESS_KEY", &account.access_key)
         .env("AXBRIDGE_TEST_SECRET_KEY", &account.secret_key)
         .env("AXBRIDGE_TEST_POOL", &account.pool)
+        .env("AXBRIDGE_TEST_CALL", &account.call)
         .env("AXBRIDGE_TEST_NUMBERS", account.numbers.join(","));
 }
 

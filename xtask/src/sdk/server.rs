@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::call;
 use crate::guard::{Guarded, free_port};
 use crate::process::capture;
 
@@ -26,6 +27,13 @@ const CITIES: [&str; 3] = ["010", "021", "0531"];
 /// so each test that binds uses some up.
 const NUMBERS_PER_CITY: usize = 40;
 
+/// So that one short call leaves a record, a recording and a text.
+const CALL_SETTINGS: [(&str, &str); 3] = [
+    ("VOICE__LANGUAGES", "en"),
+    ("VOICE__RECORDING_NOTICE", "false"),
+    ("RECORDINGS__TRANSCRIBER_COMMAND", "wc,-c"),
+];
+
 /// A running axbridge.
 pub(crate) struct Server {
     program: PathBuf,
@@ -34,6 +42,8 @@ pub(crate) struct Server {
     /// Before the folder, so that it stops first.
     process: Guarded,
     folder: TempDir,
+    /// The call that was made, as the suites read it.
+    call: String,
 }
 
 /// What one client needs.
@@ -46,6 +56,8 @@ pub(crate) struct Account {
     pub(crate) numbers: Vec<String>,
     /// An empty folder to be the client's home.
     pub(crate) home: PathBuf,
+    /// A call that was made: its id, the account, A, B and X.
+    pub(crate) call: String,
 }
 
 impl Server {
@@ -60,7 +72,16 @@ impl Server {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         let operator = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         let mut command = clean(program);
-        command.args(["serve", "--http", &address.to_string()]);
+        command.args([
+            "serve",
+            "--http",
+            &address.to_string(),
+            "--sip",
+            "127.0.0.1:0",
+        ]);
+        for (name, value) in CALL_SETTINGS {
+            command.env(format!("AXBRIDGE__{name}"), value);
+        }
         command
             .args(["--operator-http", &operator.to_string(), "--data"])
             .arg(&data);
@@ -69,13 +90,21 @@ impl Server {
         }
         let mut process = Guarded::start(&mut command, &log, folder.path(), "TERM")?;
         process.wait_until(START_TIMEOUT, || is_healthy(address))?;
-        Ok(Self {
+        let mut server = Self {
             program: program.to_owned(),
             address,
             data,
             process,
             folder,
-        })
+            call: String::new(),
+        };
+        server.call = call::make(&server).with_context(|| server.log())?;
+        Ok(server)
+    }
+
+    /// A folder that goes with it.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A key, a pool and its numbers for the client of this index.
@@ -102,6 +131,7 @@ impl Server {
             pool,
             numbers,
             home,
+            call: self.call.clone(),
         })
     }
 
@@ -111,7 +141,7 @@ impl Server {
     }
 
     /// Runs the command line against this server and returns its JSON.
-    fn ask(&self, arguments: &[&str]) -> Result<Value> {
+    pub(super) fn ask(&self, arguments: &[&str]) -> Result<Value> {
         let mut command = clean(&self.program);
         command
             .arg("--data")
@@ -152,7 +182,7 @@ fn table_of(numbers: &[String]) -> String {
     format!("number,city_code\n{}\n", rows.join("\n"))
 }
 
-fn text(value: &Value, name: &str) -> Result<String> {
+pub(super) fn text(value: &Value, name: &str) -> Result<String> {
     let found = value.get(name).and_then(Value::as_str);
     Ok(found
         .with_context(|| format!("the answer has no text {name}: {value}"))?
