@@ -9,6 +9,7 @@ mod authentication;
 mod bad_input;
 mod bind_axb;
 mod call_records;
+mod callbacks;
 mod client_shapes;
 mod delete_numbers;
 mod enable_or_disable_number;

@@ -4,6 +4,7 @@ mod client_errors;
 mod commands;
 mod demo;
 mod doctor;
+mod events;
 mod import;
 mod overload;
 mod program;

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use axbridge_api::gateway::{GatewaySettings, operator_router, router};
-use axbridge_app::{App, AppSettings, chance::Chance, clock::Clock, records::CallSettings};
+use axbridge_app::{
+    App, AppSettings, callbacks::CallbackSettings, chance::Chance, clock::Clock,
+    records::CallSettings,
+};
 use axbridge_domain::{
     account::{AccountId, AccountTerms},
     numbering::Numbering,
@@ -26,6 +29,7 @@ pub(crate) struct Setup {
     pub(crate) gateway: GatewaySettings,
     pub(crate) terms: AccountTerms,
     pub(crate) service_numbers: Vec<&'static str>,
+    pub(crate) callbacks: CallbackSettings,
 }
 
 impl Default for Setup {
@@ -37,6 +41,7 @@ impl Default for Setup {
             },
             terms: AccountTerms::default(),
             service_numbers: Vec::new(),
+            callbacks: CallbackSettings::default(),
         }
     }
 }
@@ -71,7 +76,7 @@ impl TestApp {
                 .expect("service numbers"),
             default_terms: setup.terms,
             calls: CallSettings::default(),
-            callbacks: axbridge_app::callbacks::CallbackSettings::default(),
+            callbacks: setup.callbacks,
             clock: clock.clone(),
             chance: Chance::system(),
         })
