@@ -35,7 +35,7 @@ cargo xtask CHORE
   fuzz [--seconds N] [TARGET]
           the fuzzer on one target or on each of them, 60 s if not said
           otherwise; installs cargo-fuzz if it is missing
-  crash [--rounds N] [--seed N]
+  crash [--rounds N] [--seed N] [--only CLASS]
           kills the program, its disk and PostgreSQL again and again, 50 rounds
           on each store if not said otherwise, and judges what is left
   deliveries [--quick]
@@ -49,8 +49,9 @@ cargo xtask CHORE
   bench-heart [--quick | --long]
           time and memory of the in-memory heart, how many numbers a pool needs,
           and, without --quick, the gateway's hot functions
-  bench-store [--quick | --long]
-          durable binds a second, beside the usual ways to do it
+  bench-store [--quick | --long] [--only CONTENDERS] [--live SIZES]
+          durable binds a second, beside the usual ways to do it; with --only
+          (postgres,naive) or --live (10000,1000000) nothing is written
   bench-http [--quick | --long]
           signed requests through the whole server, and what a flood by one
           account does to another. All three write their figures to

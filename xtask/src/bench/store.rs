@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,46 +22,122 @@ const SETTINGS: [&str; 3] = [
     "checkpoint_timeout=30min",
 ];
 
+/// What is asked for: how much, and of whom.
+struct Wish {
+    extent: Extent,
+    /// Contenders by the names they are printed with; all when empty.
+    only: Vec<String>,
+    /// Live bindings; what belongs to the extent when empty.
+    sizes: Vec<u64>,
+}
+
+impl Wish {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let (mut only, mut sizes, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rest = arguments.iter();
+        while let Some(flag) = rest.next() {
+            match flag.as_str() {
+                "--only" => {
+                    for name in list(flag, rest.next())? {
+                        let known = NAMES.iter().any(|(subject, _)| *subject == name);
+                        ensure!(known, "--only: there is no contender {name:?}");
+                        only.push(name.to_owned());
+                    }
+                }
+                "--live" => {
+                    for size in list(flag, rest.next())? {
+                        sizes.push(size.parse().context("--live takes numbers")?);
+                    }
+                }
+                _ => others.push(flag.clone()),
+            }
+        }
+        Ok(Self {
+            extent: Extent::parse(&others)?,
+            only,
+            sizes,
+        })
+    }
+
+    /// A part only; it is not put on the page.
+    fn is_partial(&self) -> bool {
+        !self.only.is_empty() || !self.sizes.is_empty()
+    }
+
+    fn wants(&self, subject: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == subject)
+    }
+
+    fn sizes(&self) -> &[u64] {
+        if !self.sizes.is_empty() {
+            return &self.sizes;
+        }
+        match self.extent {
+            Extent::Quick => &[10_000],
+            Extent::Usual => &[10_000, 1_000_000],
+            Extent::Long => &[10_000, 1_000_000, 10_000_000],
+        }
+    }
+}
+
+fn list<'a>(flag: &str, value: Option<&'a String>) -> Result<Vec<&'a str>> {
+    let value = value.with_context(|| format!("{flag} needs a list"))?;
+    Ok(value.split(',').collect())
+}
+
 /// The chore.
 pub(crate) fn store(arguments: &[String]) -> Result<()> {
-    let extent = Extent::parse(arguments)?;
-    redis::install()?;
+    let wish = Wish::parse(arguments)?;
+    if wish.wants("redis") {
+        redis::install()?;
+    }
     let bench = Bench {
         program: build("bench-store", "store")?,
         database: postgres::provide_tuned(&SETTINGS)?,
         folder: tempfile::tempdir().context("could not make a folder for the data")?,
-        seconds: if extent == Extent::Quick { "2" } else { "4" },
+        seconds: match wish.extent {
+            Extent::Quick => "2",
+            Extent::Usual => "3",
+            Extent::Long => "4",
+        },
         // Three of the figure that the targets speak about; the median counts.
         callers: "1,64,64,64,256",
+        wish: &wish,
     };
-    let sizes: &[u64] = match extent {
-        Extent::Quick => &[10_000],
-        Extent::Usual => &[10_000, 1_000_000],
-        Extent::Long => &[10_000, 1_000_000, 10_000_000],
-    };
+    let sizes = wish.sizes();
     let mut all = Vec::new();
     for live in sizes {
         all.extend(bench.size(*live)?);
     }
-    let provenance = page::provenance(&format!("cargo xtask bench-store{}", extent.flag()))?;
-    let mut part = format!("{provenance} Redis {}.\n", redis::version()?);
+    let command = format!("cargo xtask bench-store{}", wish.extent.flag());
+    let provenance = page::provenance(&command)?;
+    let version = if wish.wants("redis") {
+        format!(" Redis {}.", redis::version()?)
+    } else {
+        String::new()
+    };
+    let mut part = format!("{provenance}{version}\n");
     for live in sizes {
         part.push_str(&size_table(&all, *live));
     }
     part.push_str(&targets(&all, sizes));
     println!("\n{part}");
+    if wish.is_partial() {
+        return Ok(());
+    }
     page::write("store", &part)
 }
 
-struct Bench {
+struct Bench<'a> {
     program: PathBuf,
     database: Database,
     folder: TempDir,
     seconds: &'static str,
     callers: &'static str,
+    wish: &'a Wish,
 }
 
-impl Bench {
+impl Bench<'_> {
     /// Every subject at one size.
     fn size(&self, live: u64) -> Result<Vec<Value>> {
         println!("\n== {} live bindings", thousands(live as f64));
@@ -71,19 +147,29 @@ impl Bench {
             ("waves", "64", "uniform"),
             ("sqlite", self.callers, "uniform,hot"),
         ] {
+            if !self.wish.wants(subject) {
+                continue;
+            }
             let data = self.fresh_folder(subject)?;
             let dir = data.to_string_lossy().into_owned();
             all.extend(self.subject(subject, live, callers, loads, &["--dir", &dir])?);
             std::fs::remove_dir_all(&data).context("could not remove the data")?;
         }
         all.extend(self.probe(live)?);
-        all.extend(self.on_postgres("postgres", live, self.callers, "uniform,hot", 1)?);
-        all.extend(self.on_postgres("postgres", live, "64,64,64", "uniform,hot", 2)?);
-        all.extend(self.on_postgres("naive", live, "64,64,64", "uniform", 1)?);
-        let server = redis::start(self.folder.path())?;
-        let port = server.port.to_string();
-        all.extend(self.subject("redis", live, "64,64,64", "uniform", &["--port", &port])?);
-        drop(server);
+        for (name, subject, callers, loads, nodes) in [
+            ("postgres", "postgres", self.callers, "uniform,hot", 1),
+            ("postgres-2-nodes", "postgres", "64,64,64", "uniform,hot", 2),
+            ("naive", "naive", "64,64,64", "uniform", 1),
+        ] {
+            if self.wish.wants(name) {
+                all.extend(self.on_postgres(subject, live, callers, loads, nodes)?);
+            }
+        }
+        if self.wish.wants("redis") {
+            let server = redis::start(self.folder.path())?;
+            let port = server.port.to_string();
+            all.extend(self.subject("redis", live, "64,64,64", "uniform", &["--port", &port])?);
+        }
         all.extend(self.probe(live)?);
         Ok(all)
     }
@@ -307,6 +393,20 @@ fn targets(all: &[Value], sizes: &[u64]) -> String {
         thousands(live as f64),
         table(&["ratio", "target", "measured", ""], &rows)
     )
+}
+
+#[test]
+fn contenders_and_sizes_are_read_and_a_part_is_told_from_the_whole() {
+    let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+    let wish = Wish::parse(&words("--quick --only postgres,naive --live 30000")).expect("good");
+    assert!(wish.is_partial() && wish.wants("naive") && !wish.wants("redis"));
+    assert_eq!(wish.sizes(), [30_000]);
+    let wish = Wish::parse(&[]).expect("good");
+    assert!(!wish.is_partial() && wish.wants("redis"));
+    assert_eq!(wish.sizes(), [10_000, 1_000_000]);
+    for bad in ["--only", "--only oracle", "--live some", "--slow"] {
+        assert!(Wish::parse(&words(bad)).is_err(), "{bad}");
+    }
 }
 
 fn row(name: &str, relation: &str, target: f64, found: f64) -> Vec<String> {
