@@ -13,11 +13,13 @@ use super::{
     PostgresStore,
     core::{Core, until_done},
     fault::Fault,
-    idempotency::{Answers, Known, look_up, open_answer},
+    idempotency::{Answers, Known, lock_known, look_up, open_answer},
     look::{Claim, Replaced, Seen, given_out, lock_numbers},
+    new_bindings::{NewBinding, insert_bindings},
+    routes::{end_routes, put_routes, routes_of},
     rows::{BINDING_COLUMNS, BindingRow, account_column, b_key_column, city_column, number_column},
     text::escaped_option,
-    write::{LoadChanges, NewBinding, end_routes, insert_bindings, put_routes, routes_of, tell},
+    write::{LoadChanges, tell},
 };
 use crate::{
     error::{ChangeRefusal, NumberRefusal, StoreError},
@@ -110,7 +112,10 @@ async fn what_stands(core: &Core, binding: BindingRef) -> Result<Option<BindingR
         return Ok(None);
     };
     lock_numbers(&transaction, binding.account, &[found.binding.x]).await?;
-    find(core, &transaction, binding, false).await
+    let found = find(core, &transaction, binding, false).await?;
+    // As the lost commit did, this one waits for the standbys.
+    core.commit_for_good(transaction).await?;
+    Ok(found)
 }
 
 /// Reads a binding of the account (and pool, if one is named), to change it when `lock`.
@@ -177,6 +182,8 @@ async fn unbind(
     let mut client = core.client().await?;
     let transaction = client.transaction().await?;
     let Some(found) = find_live(core, &transaction, binding, None, now).await? else {
+        // That it has ended must not be news to the standbys either.
+        core.commit_for_good(transaction).await?;
         return Ok(Err(ChangeRefusal::NoSuchBinding));
     };
     end(&transaction, &found, now).await?;
@@ -391,11 +398,13 @@ async fn upgrade(
     let mut client = core.client().await?;
     let transaction = client.transaction().await?;
     if let Some(answer) = replay(core, &transaction, command, now).await? {
+        core.commit_for_good(transaction).await?;
         return Ok(answer);
     }
     let Some(ax) = find_live(core, &transaction, command.ax, None, now).await? else {
         // A twin may have answered between the two looks.
         let twin = replay(core, &transaction, command, now).await?;
+        core.commit_for_good(transaction).await?;
         return Ok(twin.unwrap_or(Err(ChangeRefusal::NoSuchBinding)));
     };
     if ax.binding.mode() != Mode::Ax {
@@ -435,6 +444,9 @@ async fn replay(
     };
     let account = command.ax.account;
     let known = look_up(core, transaction, account, &[key], now).await?;
+    if known.iter().any(Option::is_some) {
+        lock_known(transaction, account, &[key]).await?;
+    }
     Ok(match known.into_iter().next().flatten() {
         None => None,
         Some(Known::Other) => Some(Err(ChangeRefusal::IdempotencyMismatch)),
@@ -503,9 +515,7 @@ async fn join(
     put_routes(transaction, account, &routes, now).await?;
     loads.write(transaction, account).await?;
     let new = [NewBinding { binding, shape }];
-    if !insert_bindings(transaction, account, &new, &core.keys).await? {
-        return Err(Fault::Again("a binding's id is taken".to_owned()));
-    }
+    insert_bindings(transaction, account, &new, &core.keys).await?;
     let topic = Topic::BindingBound;
     tell(transaction, account, topic, &[id.to_string()], now).await
 }

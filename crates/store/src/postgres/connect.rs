@@ -18,6 +18,7 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::waits::{Listening, Waits};
 use crate::error::OpenError;
 
 /// Where the roots of public certificate authorities are on common systems.
@@ -45,9 +46,11 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long to wait for a connection while all are in use.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What every session needs: no compiled plans for queries of a millisecond, and bounds on how
-/// long a node that went silent can stand in the way of the others.
+/// What every session needs: no compiled plans for queries of a millisecond, the warnings that
+/// [`Waits`] counts, and bounds on how long a node that went silent can stand in the way of the
+/// others.
 const SESSION: &str = "SET default_transaction_isolation = 'read committed';
+SET client_min_messages = warning;
 SET jit = off;
 SET lock_timeout = '10s';
 SET idle_in_transaction_session_timeout = '30s';
@@ -114,21 +117,27 @@ impl Target {
         Ok(Self { config, roots })
     }
 
-    /// A pool of at most `size` connections; `writer` ones are for batches.
+    /// A pool of at most `size` connections; `writer` ones are for batches. `waits` hears what the
+    /// server says unasked.
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub(super) fn pool(&self, size: usize, writer: bool) -> Result<Pool, OpenError> {
+    pub(super) fn pool(
+        &self,
+        size: usize,
+        writer: bool,
+        waits: &Arc<Waits>,
+    ) -> Result<Pool, OpenError> {
         let manager_config = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
+        let (config, waits) = (self.config.clone(), Arc::clone(waits));
         let manager = match &self.roots {
-            None => Manager::from_config(self.config.clone(), NoTls, manager_config),
-            Some(roots) => Manager::from_config(
-                self.config.clone(),
-                MakeRustlsConnect::new(tls_config(roots.clone())?),
-                manager_config,
-            ),
+            None => Manager::from_connect(config, Listening { tls: NoTls, waits }, manager_config),
+            Some(roots) => {
+                let tls = MakeRustlsConnect::new(tls_config(roots.clone())?);
+                Manager::from_connect(config, Listening { tls, waits }, manager_config)
+            }
         };
         let set_up = Hook::async_fn(move |client, _| {
             Box::pin(async move {

@@ -20,6 +20,7 @@ use super::{
     fault::{Fault, commit_fault},
     guess::Lists,
     rows::{POOL_COLUMNS, account_of, number_column, pool_column, pool_from},
+    waits::Waits,
 };
 use crate::{
     counters::Counters, keyring::Keyring, model::AccessKey, risk::RiskRules, store::StoreOptions,
@@ -30,6 +31,7 @@ const KNOWN_NUMBERS_MAX: u64 = 2_000_000;
 pub(super) struct Core {
     pub(super) connections: deadpool_postgres::Pool,
     pub(super) writers: deadpool_postgres::Pool,
+    waits: Arc<Waits>,
     pub(super) keys: Arc<Keyring>,
     pub(super) options: StoreOptions,
     pub(super) counters: Counters,
@@ -73,6 +75,7 @@ impl Core {
     pub(super) fn new(
         connections: deadpool_postgres::Pool,
         writers: deadpool_postgres::Pool,
+        waits: Arc<Waits>,
         keys: Arc<Keyring>,
         options: StoreOptions,
         now: Timestamp,
@@ -80,6 +83,7 @@ impl Core {
         Self {
             connections,
             writers,
+            waits,
             keys,
             options,
             counters: Counters::default(),
@@ -108,16 +112,31 @@ impl Core {
 
     /// Commits a transaction of one request.
     pub(super) async fn commit(&self, transaction: Transaction<'_>) -> Result<(), Fault> {
-        match transaction.commit().await {
+        match self.commit_for_good(transaction).await {
             Ok(()) => {
                 self.counters.committed(1);
                 Ok(())
             }
-            Err(error) => {
+            Err(fault) => {
                 self.counters.commit_failed();
-                Err(commit_fault(error))
+                Err(fault)
             }
         }
+    }
+
+    /// Commits, counting nothing.
+    ///
+    /// # Errors
+    /// `Unknown` as well when the server stopped waiting for a standby.
+    pub(super) async fn commit_for_good(&self, transaction: Transaction<'_>) -> Result<(), Fault> {
+        let before = self.waits.cut_short();
+        transaction.commit().await.map_err(commit_fault)?;
+        if self.waits.cut_short() == before {
+            return Ok(());
+        }
+        Err(Fault::Unknown(
+            "PostgreSQL was told not to wait for its standby".to_owned(),
+        ))
     }
 
     /// The pool, at most a second old.

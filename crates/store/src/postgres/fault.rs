@@ -7,6 +7,9 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::error::StoreError;
 
+/// What keeps the ids of an account's bindings apart. They are drawn, so another draw will do.
+const BINDING_KEY: &str = "binding_pkey";
+
 /// A failure inside an operation.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -47,6 +50,9 @@ impl From<tokio_postgres::Error> for Fault {
         if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
         {
             return Fault::Again(text);
+        }
+        if *code == SqlState::UNIQUE_VIOLATION && db.constraint() == Some(BINDING_KEY) {
+            return Fault::Again("a binding's id is taken".to_owned());
         }
         if ends_session(code) {
             return Fault::Lost(text);

@@ -1,7 +1,7 @@
-//! What a batch reads on its way: one statement that draws candidates and tells how they stand,
-//! and one trip that locks the chosen ones and reads their routes.
+//! What a batch reads on its way: one statement that draws candidates and tells how they stand, and
+//! where counts are not exact enough, a closer look.
 //!
-//! Both read the counts of a number as they stand in its row, which may still include what expired
+//! The first reads the counts of a number as they stand in its row, which may still include what expired
 //! since the last sweep. More than there is never lets a number pass that must not; only where it
 //! could stand in the way (or a policy compares counts) is the exact load read as well.
 
@@ -12,18 +12,17 @@ use axbridge_domain::{
     binding::Shape,
     phone::PhoneNumber,
     pool::{Policy, PoolNo},
-    route::{Route, Selector},
+    route::Selector,
     selection::Wanted,
     time::Timestamp,
 };
 use deadpool_postgres::Transaction;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::Row;
 
 use super::{
     fault::Fault,
-    look::{ROUTES_SQL, RawNumber, Seen, standing_of},
-    rows::{account_column, number_column, number_columns, number_of, pool_column},
-    write::LoadChanges,
+    look::{RawNumber, Seen, standing_of},
+    rows::{account_column, number_columns, number_of, pool_column},
 };
 use crate::{error::StoreError, store::StoreOptions};
 
@@ -124,36 +123,6 @@ pub(super) async fn draw(
         seen.note_number(number);
     }
     Ok(found)
-}
-
-/// Locks the numbers of `loads` in the order that everybody keeps, adds to their counts, and reads
-/// under the locks how they stood before and how the routes stand. The statements travel together;
-/// the second has a view of its own, taken when the first has all its locks.
-pub(super) async fn lock_and_look(
-    transaction: &Transaction<'_>,
-    account: AccountId,
-    seen: &mut Seen,
-    (loads, routes): (&LoadChanges, &[Route]),
-    now: Timestamp,
-    options: &StoreOptions,
-) -> Result<(), Fault> {
-    // Both are prepared before either is sent: the look must not overtake the lock.
-    let lock = LoadChanges::prepare_lock(transaction).await?;
-    let look = transaction.prepare_cached(ROUTES_SQL).await?;
-    let xs: Vec<i64> = each(routes, |route| number_column(route.x));
-    let keys: Vec<[u8; 16]> = each(routes, |route| route.selector.to_bytes());
-    let selectors: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
-    let column = account_column(account);
-    let look_values: [&(dyn ToSql + Sync); 3] = [&column, &xs, &selectors];
-    let (numbers, routes) = tokio::try_join!(
-        biased;
-        loads.run(&lock, transaction, account),
-        async { Ok(transaction.query(&look, &look_values).await?) },
-    )?;
-    for row in &numbers {
-        seen.note_number(RawNumber::read(row, 0)?.at(now));
-    }
-    seen.note_routes(&routes, now, options.remember_ms)
 }
 
 /// Reads the exact load of those numbers whose counts, as they stand in their rows, might decide

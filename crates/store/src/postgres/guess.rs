@@ -8,7 +8,7 @@ use std::{collections::HashMap, time::Duration};
 use axbridge_domain::{
     account::AccountId,
     phone::PhoneNumber,
-    pool::{Policy, PoolNo},
+    pool::{Policy, PoolNo, PoolRules},
     selection::{DRAWS, draw},
     time::Timestamp,
 };
@@ -88,6 +88,7 @@ pub(super) async fn guess(
                 job: search.job(),
                 x,
                 guessed: true,
+                unused: true,
             }),
             None => rest.push(search),
         }
@@ -158,8 +159,18 @@ async fn fetch(
     Ok(())
 }
 
-/// Whether a guess is what a look would have picked: eligible under the full quarantine, in the
-/// first place that is wanted, not used before where that matters, and the pair had no other last.
+/// Since when nobody may have held routes that are claimed without a look under the lock: long enough for the full quarantine, and
+/// for the policy to see them as unused where that matters.
+pub(super) fn unused_since(rules: &PoolRules, now: Timestamp, remember_ms: i64) -> Timestamp {
+    let quarantine_ms = match rules.policy {
+        Policy::Protect => remember_ms,
+        _ => rules.quarantine_ms.min(remember_ms),
+    };
+    now.plus_ms(-quarantine_ms)
+}
+
+/// Whether a guess that got its routes is what a look would have picked: a number that may be given
+/// out, in the first place that is wanted, and the pair had no other last.
 pub(super) fn holds(
     pick: &Pick,
     job: &Job,
@@ -175,8 +186,7 @@ pub(super) fn holds(
     };
     let stand = |route: &axbridge_domain::route::Route| seen.stand(route);
     let candidate = judge_seen(wanted, number, seen, stand, now, quarantine_ms);
-    let unused = |used: Option<Timestamp>| used.is_none() || wanted.rules.policy != Policy::Protect;
     city.is_none_or(|city| number.city == Some(city))
-        && candidate.is_ok_and(|candidate| unused(candidate.last_used))
+        && candidate.is_ok()
         && last.get(&pick.job).is_none_or(|x| *x == pick.x)
 }

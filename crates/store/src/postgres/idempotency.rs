@@ -8,7 +8,7 @@ use axbridge_domain::{
     phone::PhoneNumber,
     time::Timestamp,
 };
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{GenericClient, Transaction};
 
 use super::{
     core::Core,
@@ -29,12 +29,12 @@ pub(super) enum Known {
 /// Looks keys up; the answer's places match the request's.
 pub(super) async fn look_up(
     core: &Core,
-    transaction: &Transaction<'_>,
+    client: &impl GenericClient,
     account: AccountId,
     keys: &[&Idempotency],
     now: Timestamp,
 ) -> Result<Vec<Option<Known>>, Fault> {
-    let statement = transaction
+    let statement = client
         .prepare_cached(
             "SELECT i.action, i.key, i.fingerprint, i.answer
              FROM unnest($2::text[], $3::text[]) q (action, key)
@@ -50,7 +50,7 @@ pub(super) async fn look_up(
         .map(|key| escaped(&key.key).into_owned())
         .collect();
     let oldest = forgotten_at(core, now);
-    let rows = transaction
+    let rows = client
         .query(
             &statement,
             &[&account_column(account), &actions, &texts, &oldest],
@@ -73,6 +73,30 @@ pub(super) async fn look_up(
         }
     }
     Ok(known)
+}
+
+/// Locks known keys, so that the commit of who answers a replay waits for the standbys as the first
+/// answer did. What was seen of a key may be on this server alone: its commit was told not to wait.
+pub(super) async fn lock_known(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    keys: &[&Idempotency],
+) -> Result<(), Fault> {
+    let statement = transaction
+        .prepare_cached(
+            "SELECT 1 FROM idempotency WHERE account = $1 AND action = ANY ($2) AND key = ANY ($3)
+             ORDER BY action, key FOR UPDATE",
+        )
+        .await?;
+    let actions: Vec<&str> = keys.iter().map(|key| key.action).collect();
+    let texts: Vec<String> = keys
+        .iter()
+        .map(|key| escaped(&key.key).into_owned())
+        .collect();
+    transaction
+        .query(&statement, &[&account_column(account), &actions, &texts])
+        .await?;
+    Ok(())
 }
 
 /// Keys with the answers they are to stand for.

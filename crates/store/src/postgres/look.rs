@@ -143,7 +143,7 @@ pub(super) fn standing_of(
     standing(callee, sub_id, value(row, first + 2)?, now, remember_ms)
 }
 
-fn selector_of(bytes: &[u8]) -> Result<Selector, StoreError> {
+pub(super) fn selector_of(bytes: &[u8]) -> Result<Selector, StoreError> {
     let selector = bytes.try_into().ok().and_then(Selector::from_bytes);
     selector.ok_or_else(|| unreadable("a route's selector"))
 }

@@ -8,14 +8,21 @@
 //!    gives each statement a view of its own, so that statement sees everything that the lock's
 //!    last holder committed; and nobody else can change it before this transaction ends. A choice
 //!    made before the lock is only a wish, and is judged again. (A batch of binds locks by counting
-//!    its bindings in, which answers the counts as they stood; what then fails is counted out.)
-//! 3. The key of `route` (account, selector, x) is the second line: should the code above be
+//!    its bindings in, which answers the counts as they stood; what then fails is counted out.
+//!    Routes thought to be unused are judged by the very statement that inserts them, over none
+//!    but long ended ones; what it does not grant is not bound, and given back: [`claim`].)
+//! 3. The key of `route` (account, x, selector) is the second line: should the code above be
 //!    wrong, the engine refuses the second live owner and the transaction fails as a whole.
 //!
 //! Caps, `AxConflictAxbFlag` and "one live AX" are rules about one X, so the same lock makes them
 //! true. A quota of live bindings is a rule about an account: binds under a quota lock the
 //! account's row before any number. Idempotency keys are taken after the numbers are locked and
 //! in the order of the keys; a twin waits there for the first one's commit and then replays.
+//!
+//! **Why nothing is acknowledged that one server alone has.** A commit waits for the synchronous
+//! standby, and one that was told not to wait counts as unknown ([`waits`]). What others may have
+//! left on this server alone is answered only after a commit of one's own: whoever replays a key
+//! or looks up what stands locks the rows concerned, so that its commit waits, too.
 //!
 //! Binds go through a queue and are worked on in batches ([`worker`], [`batch`]), one transaction
 //! an account: where numbers are plenty at the first guess ([`guess`]), else after a look
@@ -36,6 +43,7 @@ mod call_records;
 mod call_rows;
 mod calls;
 mod change;
+mod claim;
 mod connect;
 mod core;
 mod delivery;
@@ -49,6 +57,7 @@ mod guess;
 mod idempotency;
 mod listing;
 mod look;
+mod new_bindings;
 mod numbers;
 mod pairs;
 mod pools;
@@ -58,12 +67,14 @@ mod receivers;
 mod recordings;
 mod risk;
 mod risk_calls;
+mod routes;
 mod rows;
 mod schema;
 mod select;
 mod sweep;
 mod text;
 mod trunks;
+mod waits;
 mod walk;
 mod worker;
 mod write;
@@ -79,6 +90,7 @@ use tokio::{
 use self::{
     core::{Core, until_done},
     fault::Fault,
+    waits::Waits,
     worker::{Job, Queue},
 };
 use crate::{
@@ -111,15 +123,16 @@ impl PostgresStore {
         now: Timestamp,
     ) -> Result<Self, OpenError> {
         let target = connect::Target::parse(url)?;
-        let connections = target.pool(options.connections_max, false)?;
-        let writers = target.pool(WRITERS, true)?;
+        let waits = Arc::new(Waits::default());
+        let connections = target.pool(options.connections_max, false, &waits)?;
+        let writers = target.pool(WRITERS, true, &waits)?;
         let mut client = connections
             .get()
             .await
             .map_err(|error| cannot_connect(error.into()))?;
         schema::bring_up_to_date(&mut client).await?;
         drop(client);
-        let core = Arc::new(Core::new(connections, writers, keys, options, now));
+        let core = Arc::new(Core::new(connections, writers, waits, keys, options, now));
         let (sender, receiver) = mpsc::channel(options.queue_max.max(1));
         let receiver = Arc::new(Queue::new(receiver));
         let workers = (0..WRITERS)

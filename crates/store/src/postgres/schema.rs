@@ -45,6 +45,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "event_spans",
         sql: include_str!("../../migrations/postgres/0009_event_spans.sql"),
     },
+    Migration {
+        version: 10,
+        name: "keys",
+        sql: include_str!("../../migrations/postgres/0010_keys.sql"),
+    },
 ];
 
 /// Applies what is missing, all in one transaction.

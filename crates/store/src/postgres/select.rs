@@ -46,6 +46,9 @@ pub(super) struct Pick {
     pub(super) x: PhoneNumber,
     /// Nobody looked at it before.
     pub(super) guessed: bool,
+    /// Nobody is known to hold its routes, or to have held them lately: they can be claimed at
+    /// once.
+    pub(super) unused: bool,
 }
 
 /// Where a job's search stands.
@@ -69,13 +72,25 @@ impl Search {
 }
 
 enum Decision {
-    Pick(PhoneNumber),
+    Pick {
+        x: PhoneNumber,
+        unused: bool,
+    },
     /// The other draws must be looked at, too.
     LookOn,
     /// Nothing at this place.
     NextPlace,
     /// Nothing to be had by name.
     Refuse(NumberRefusal),
+}
+
+impl Decision {
+    fn of(best: Candidate) -> Self {
+        Self::Pick {
+            x: best.x,
+            unused: best.last_used.is_none(),
+        }
+    }
 }
 
 struct Round<'a> {
@@ -130,7 +145,7 @@ pub(super) async fn select(
             }
             let job = &jobs[search.job];
             match round.decide(job, &mut search).await? {
-                Decision::Pick(x) => round.take(jobs, search.job, x),
+                Decision::Pick { x, unused } => round.take(jobs, search.job, x, unused),
                 Decision::LookOn => {
                     more += 1;
                     still_open.push(search);
@@ -388,7 +403,7 @@ impl Round<'_> {
             let verdict = given_out(self.seen.number(x), wanted.pool)
                 .and_then(|()| claim.check(&self.seen, self.now));
             return Ok(match verdict {
-                Ok(()) => Decision::Pick(x),
+                Ok(()) => Decision::Pick { x, unused: false },
                 Err(refusal) => Decision::Refuse(refusal),
             });
         }
@@ -407,7 +422,7 @@ impl Round<'_> {
             })
         };
         if let Some(last) = search.last.filter(here).and_then(judge) {
-            return Ok(Decision::Pick(last.x));
+            return Ok(Decision::of(last));
         }
         let drawn = search.drawn.iter().filter_map(|x| judge(*x));
         let best = pick(wanted.rules.policy, drawn);
@@ -419,7 +434,7 @@ impl Round<'_> {
             return Ok(Decision::LookOn);
         }
         if let Some(best) = best {
-            return Ok(Decision::Pick(best.x));
+            return Ok(Decision::of(best));
         }
         if self.length(wanted.pool, city_column(tier.city())) == 0 {
             return Ok(Decision::NextPlace);
@@ -427,7 +442,7 @@ impl Round<'_> {
         let found = self
             .scan(wanted, tier, quarantine_ms, &mut search.draws)
             .await?;
-        Ok(found.map_or(Decision::NextPlace, |best| Decision::Pick(best.x)))
+        Ok(found.map_or(Decision::NextPlace, Decision::of))
     }
 
     /// Looks at every number of a place.
@@ -475,7 +490,7 @@ impl Round<'_> {
         })
     }
 
-    fn take(&mut self, jobs: &mut [Job], job: usize, x: PhoneNumber) {
+    fn take(&mut self, jobs: &mut [Job], job: usize, x: PhoneNumber, unused: bool) {
         if jobs[job].command.dry_run {
             jobs[job].answer(Ok(Ok(Bound::WouldBind(x))));
             return;
@@ -487,6 +502,7 @@ impl Round<'_> {
             job,
             x,
             guessed: false,
+            unused,
         });
     }
 

@@ -26,7 +26,7 @@ const ROUTES_AT_ONCE: i64 = 20_000;
 
 /// How far each account's routes were looked through for old ones.
 #[derive(Debug, Default)]
-pub(super) struct Progress(HashMap<AccountId, (Vec<u8>, i64)>);
+pub(super) struct Progress(HashMap<AccountId, (i64, Vec<u8>)>);
 
 impl PostgresStore {
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
@@ -183,42 +183,42 @@ async fn forget_routes(
 ) -> Result<u64, Fault> {
     let client = core.client().await?;
     let column = account_column(account);
-    let (selector, x) = progress.0.get(&account).cloned().unwrap_or_default();
+    let (x, selector) = progress.0.get(&account).cloned().unwrap_or_default();
     let end = client
         .prepare_cached(
-            "SELECT selector, x FROM route
-             WHERE account = $1 AND (selector, x) > ($2, $3)
-             ORDER BY selector, x OFFSET $4 LIMIT 1",
+            "SELECT x, selector FROM route
+             WHERE account = $1 AND (x, selector) > ($2, $3)
+             ORDER BY x, selector OFFSET $4 LIMIT 1",
         )
         .await?;
     let last = ROUTES_AT_ONCE - 1;
     let end = client
-        .query_opt(&end, &[&column, &selector, &x, &last])
+        .query_opt(&end, &[&column, &x, &selector, &last])
         .await?;
     let oldest = now.plus_ms(-core.options.remember_ms).unix_ms();
     let (dropped, reached) = match end {
         Some(row) => {
-            let (end_selector, end_x): (Vec<u8>, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let (end_x, end_selector): (i64, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
             let statement = client
                 .prepare_cached(
-                    "DELETE FROM route WHERE account = $1 AND (selector, x) > ($2, $3)
-                         AND (selector, x) <= ($4, $5) AND live_until <= $6",
+                    "DELETE FROM route WHERE account = $1 AND (x, selector) > ($2, $3)
+                         AND (x, selector) <= ($4, $5) AND live_until <= $6",
                 )
                 .await?;
             let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
-                [&column, &selector, &x, &end_selector, &end_x, &oldest];
+                [&column, &x, &selector, &end_x, &end_selector, &oldest];
             let dropped = client.execute(&statement, &values).await?;
-            (dropped, (end_selector, end_x))
+            (dropped, (end_x, end_selector))
         }
         None => {
             let statement = client
                 .prepare_cached(
-                    "DELETE FROM route WHERE account = $1 AND (selector, x) > ($2, $3)
+                    "DELETE FROM route WHERE account = $1 AND (x, selector) > ($2, $3)
                          AND live_until <= $4",
                 )
                 .await?;
             let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-                [&column, &selector, &x, &oldest];
+                [&column, &x, &selector, &oldest];
             (
                 client.execute(&statement, &values).await?,
                 Default::default(),

@@ -1,26 +1,19 @@
-//! The statements that every change of bindings is made of. All of them run under the locks of
-//! the numbers concerned.
+//! Counts of numbers, and events: what every change of bindings writes besides its rows and routes
+//! ([`super::new_bindings`], [`super::routes`]), under the locks of the numbers concerned.
 
 use std::collections::BTreeMap;
 
 use axbridge_domain::{
-    account::AccountId,
-    binding::{Binding, Shape, SubId},
-    phone::PhoneNumber,
-    route::Route,
-    route_table::Load,
-    time::Timestamp,
+    account::AccountId, binding::Shape, phone::PhoneNumber, route_table::Load, time::Timestamp,
 };
 use deadpool_postgres::Transaction;
-use tokio_postgres::{Row, Statement, types::ToSql};
+use tokio_postgres::{Row, Statement};
 
 use super::{
     fault::Fault,
-    look::any_caller,
-    rows::{account_column, b_key_column, city_column, number_column, pool_column},
-    text::escaped_option,
+    rows::{account_column, number_column},
 };
-use crate::{error::StoreError, keyring::Keyring, model::Topic, sealed::seal_parties};
+use crate::model::Topic;
 
 /// Changes of the counts of numbers by their columns, in the order of the numbers.
 #[derive(Debug, Default)]
@@ -143,111 +136,6 @@ const LOADS_SQL: &str = "UPDATE number n SET ax = n.ax + c.ax, axb = n.axb + c.a
          c (x, ax, axb, ax_exclusive, axb_exclusive, settle_at)
      WHERE n.account = $1 AND n.x = c.x";
 
-/// A route to write, with the binding that claims it.
-pub(super) struct NewRoute {
-    pub(super) route: Route,
-    pub(super) sub_id: SubId,
-    pub(super) live_until: Timestamp,
-}
-
-/// The routes of a binding.
-pub(super) fn routes_of(
-    sub_id: SubId,
-    x: PhoneNumber,
-    shape: &Shape,
-    live_until: Timestamp,
-) -> impl Iterator<Item = NewRoute> + '_ {
-    shape.routes(x).map(move |route| NewRoute {
-        route,
-        sub_id,
-        live_until,
-    })
-}
-
-/// Writes routes over ended ones.
-///
-/// # Errors
-/// `Internal` when a live route stands in the way, which the locks were to prevent: the key is the
-/// second line of defence.
-pub(super) async fn put_routes(
-    transaction: &Transaction<'_>,
-    account: AccountId,
-    routes: &[NewRoute],
-    now: Timestamp,
-) -> Result<(), Fault> {
-    let statement = transaction
-        .prepare_cached(
-            "INSERT INTO route (account, selector, x, callee, sub_id, live_until)
-             SELECT $1, q.selector, q.x, q.callee, q.sub_id, q.live_until
-             FROM unnest($3::bytea[], $4::int8[], $5::bytea[], $6::text[], $7::int8[])
-                 q (selector, x, callee, sub_id, live_until)
-             ON CONFLICT (account, selector, x) DO UPDATE
-                 SET callee = excluded.callee, sub_id = excluded.sub_id,
-                     live_until = excluded.live_until
-                 WHERE route.live_until <= $2",
-        )
-        .await?;
-    let selectors: Vec<Vec<u8>> = each(routes, |new| new.route.selector.to_bytes().to_vec());
-    let xs: Vec<i64> = each(routes, |new| number_column(new.route.x));
-    let callees: Vec<Vec<u8>> = each(routes, |new| new.route.callee.as_bytes().to_vec());
-    let sub_ids: Vec<String> = each(routes, |new| new.sub_id.to_string());
-    let until: Vec<i64> = each(routes, |new| new.live_until.unix_ms());
-    let written = transaction
-        .execute(
-            &statement,
-            &[
-                &account_column(account),
-                &now.unix_ms(),
-                &selectors,
-                &xs,
-                &callees,
-                &sub_ids,
-                &until,
-            ],
-        )
-        .await?;
-    if written == routes.len() as u64 {
-        return Ok(());
-    }
-    Err(Fault::Store(StoreError::Internal(
-        "a route was taken under its number's lock".to_owned(),
-    )))
-}
-
-/// Moves the end of a live binding's routes.
-pub(super) async fn end_routes(
-    transaction: &Transaction<'_>,
-    account: AccountId,
-    sub_id: SubId,
-    routes: impl Iterator<Item = Route>,
-    until: Timestamp,
-) -> Result<(), Fault> {
-    let statement = transaction
-        .prepare_cached(
-            "UPDATE route r SET live_until = $3
-             FROM unnest($4::bytea[], $5::int8[]) q (selector, x)
-             WHERE r.account = $1 AND r.selector = ANY ($4) AND r.x = ANY ($5)
-               AND r.selector = q.selector AND r.x = q.x AND r.sub_id = $2",
-        )
-        .await?;
-    let routes: Vec<Route> = routes.collect();
-    let selectors: Vec<Vec<u8>> = each(&routes, |route| route.selector.to_bytes().to_vec());
-    let xs: Vec<i64> = each(&routes, |route| number_column(route.x));
-    transaction
-        .execute(
-            &statement,
-            &[
-                &account_column(account),
-                &sub_id.to_string(),
-                &until.unix_ms(),
-                &selectors,
-                &xs,
-            ],
-        )
-        .await?;
-    Ok(())
-}
-
 /// Notes events about subjects.
 pub(super) async fn tell(
     transaction: &Transaction<'_>,
@@ -274,79 +162,4 @@ pub(super) async fn tell(
         )
         .await?;
     Ok(())
-}
-
-/// A binding to write.
-pub(super) struct NewBinding {
-    pub(super) binding: Binding,
-    pub(super) shape: Shape,
-}
-
-/// Writes bindings that are counted from now on; false when one's id is taken (the transaction is
-/// to be rolled back then).
-pub(super) async fn insert_bindings(
-    transaction: &Transaction<'_>,
-    account: AccountId,
-    bindings: &[NewBinding],
-    keys: &Keyring,
-) -> Result<bool, Fault> {
-    let statement = transaction
-        .prepare_cached(
-            "INSERT INTO binding (account, sub_id, pool, x, x_city, a_key, b_key, sealed,
-                 any_caller, exclusive, display, record, verify, created_at, expires_at,
-                 user_data, out_id, voice_code, order_id, industrial_id, counted)
-             SELECT $1, q.*, true FROM unnest($2::text[], $3::int8[], $4::int8[], $5::int2[],
-                 $6::bytea[], $7::bytea[], $8::bytea[], $9::bool[], $10::bool[], $11::int2[],
-                 $12::bool[], $13::bool[], $14::int8[], $15::int8[], $16::text[], $17::text[],
-                 $18::text[], $19::text[], $20::text[]) q
-             ON CONFLICT (account, sub_id) DO NOTHING",
-        )
-        .await?;
-    let mut sealed = Vec::with_capacity(bindings.len());
-    for new in bindings {
-        let terms = &new.binding.terms;
-        sealed.push(seal_parties(keys, new.binding.sub_id, terms.a, terms.b)?);
-    }
-    let all = bindings;
-    let columns: [Box<dyn ToSql + Sync + Send>; 19] = [
-        Box::new(each(all, |new| new.binding.sub_id.to_string())),
-        Box::new(each(all, |new| pool_column(new.binding.pool))),
-        Box::new(each(all, |new| number_column(new.binding.x))),
-        Box::new(each(all, |new| city_column(new.binding.x_city))),
-        Box::new(each(all, |new| new.shape.a().as_bytes().to_vec())),
-        Box::new(each(all, |new| b_key_column(&new.shape))),
-        Box::new(sealed),
-        Box::new(each(all, |new| any_caller(new.shape.mode()))),
-        Box::new(each(all, |new| new.binding.terms.exclusive)),
-        Box::new(each(all, |new| i16::from(new.binding.terms.display.code()))),
-        Box::new(each(all, |new| new.binding.terms.record)),
-        Box::new(each(all, |new| new.binding.terms.verify)),
-        Box::new(each(all, |new| new.binding.created_at.unix_ms())),
-        Box::new(each(all, |new| new.binding.terms.expires_at.unix_ms())),
-        Box::new(texts(all, |binding| &binding.terms.user_data)),
-        Box::new(texts(all, |binding| &binding.terms.out_id)),
-        Box::new(texts(all, |binding| &binding.terms.voice_code)),
-        Box::new(texts(all, |binding| &binding.terms.order_id)),
-        Box::new(texts(all, |binding| &binding.terms.industrial_id)),
-    ];
-    let account = account_column(account);
-    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&account];
-    values.extend(
-        columns
-            .iter()
-            .map(|column| &**column as &(dyn ToSql + Sync)),
-    );
-    let written = transaction.execute(&statement, &values).await?;
-    Ok(written == bindings.len() as u64)
-}
-
-fn each<T, U>(items: &[T], value: impl Fn(&T) -> U) -> Vec<U> {
-    items.iter().map(value).collect()
-}
-
-fn texts(
-    bindings: &[NewBinding],
-    text: impl Fn(&Binding) -> &Option<String>,
-) -> Vec<Option<String>> {
-    each(bindings, |new| escaped_option(text(&new.binding).as_ref()))
 }

@@ -8,3 +8,4 @@ mod nodes;
 mod outages;
 mod races;
 mod schema;
+mod standby;

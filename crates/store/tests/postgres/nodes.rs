@@ -64,12 +64,17 @@ pub(crate) struct Database {
 impl Database {
     /// Makes one; without a server to make it on, says so and answers `None`.
     pub(crate) async fn make() -> Option<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var("TEST_DATABASE_URL").unwrap_or_default();
         if server.is_empty() {
             println!("skipped: TEST_DATABASE_URL is not set");
             return None;
         }
+        Some(Self::make_on(server).await)
+    }
+
+    /// Makes one on this server.
+    pub(crate) async fn make_on(server: String) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         let clock = SystemTime::now().duration_since(UNIX_EPOCH);
         let name = format!(
             "nodes_{}_{}_{}",
@@ -79,12 +84,12 @@ impl Database {
         );
         execute(&server, &format!("CREATE DATABASE {name}")).await;
         let text = Keyring::generate().expect("random bytes");
-        Some(Self {
+        Self {
             url: with_database(&server, &name),
             server,
             name,
             keys: Arc::new(Keyring::parse(&text).expect("own text")),
-        })
+        }
     }
 
     pub(crate) async fn open(&self) -> Result<Store, OpenError> {

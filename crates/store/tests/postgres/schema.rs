@@ -1,8 +1,12 @@
 //! Databases of other programs, and several nodes that start on an empty one.
 
-use axbridge_store::error::OpenError;
+use axbridge_domain::{account::AccountId, pool::PoolRules};
+use axbridge_store::{
+    error::OpenError,
+    model::{BindingFilter, BindingRef, Bound, Page},
+};
 
-use crate::nodes::Database;
+use crate::nodes::{Database, a, at, b, select};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_start_at_once_make_the_schema_once() {
@@ -71,4 +75,65 @@ async fn a_server_that_is_not_there_is_named_as_the_trouble() {
     assert!(text.contains("Connection refused"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
     database.done([]).await;
+}
+
+/// Takes back what migration 10 did.
+const BEFORE_KEYS: &str = "ALTER TABLE route DROP CONSTRAINT route_pkey;
+    ALTER TABLE route ADD PRIMARY KEY (account, selector, x);
+    DELETE FROM schema_migration WHERE version = 10;";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_of_a_filled_database_are_made_anew() {
+    let Some(database) = Database::make().await else {
+        return;
+    };
+    let [one, two] = database.two_nodes(8, PoolRules::default()).await;
+    let mut bound = Vec::new();
+    for pair in 0..4 {
+        let answer = one
+            .bind(select(pair, a(pair.into()), Some(b(0))), at(1))
+            .await;
+        let Ok(Ok(Bound::New(binding))) = answer else {
+            panic!("not bound: {answer:?}");
+        };
+        bound.push(binding);
+    }
+    let past = BindingRef {
+        account: AccountId::DEFAULT,
+        pool: None,
+        sub_id: bound[0].sub_id,
+    };
+    assert!(
+        one.unbind(past, at(2))
+            .await
+            .is_ok_and(|ended| ended.is_ok())
+    );
+    for node in [one, two] {
+        node.close().await;
+    }
+    let client = database.client().await;
+    client
+        .batch_execute(BEFORE_KEYS)
+        .await
+        .expect("the older schema");
+    let node = database.node().await;
+    database.check(at(3)).await;
+    let again = node.bind(select(9, b(0), Some(a(0))), at(3)).await;
+    let Ok(Ok(Bound::New(again))) = again else {
+        panic!("not bound: {again:?}");
+    };
+    assert_eq!(again.x, bound[0].x, "the pair gets its last number");
+    let filter = BindingFilter {
+        b: Some(b(0)),
+        ..BindingFilter::default()
+    };
+    let page = Page {
+        offset: 0,
+        limit: 10,
+    };
+    let found = node
+        .list_bindings(AccountId::DEFAULT, &filter, page, at(3))
+        .await;
+    assert_eq!(found.expect("works").total, 4);
+    database.done([node]).await;
 }
