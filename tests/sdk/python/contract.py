@@ -337,7 +337,8 @@ class Contract:
         self.assertEqual(record["UserData"], "a call for the suites")
         begun, ended = int(record["BeginCallTime"]), int(record["EndTime"])
         self.assertLess(abs(begun / 1000 - time.time()), 3600)
-        self.assertTrue(begun + 1000 * record["CallDuration"] <= ended, record)
+        # The newer client's model has no field for it.
+        self.assertTrue(begun + 1000 * record.get("CallDuration", 0) <= ended, record)
         self.assertEqual(self.client.call_records([nobody]), [])
 
     def test_the_recording_of_a_call_is_fetched_by_its_links(self):
