@@ -10,7 +10,8 @@ use crate::house::{A, B, House, X, report, rings};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_display_type_shows_each_side_what_it_says() {
     for (display, a_sees, b_sees) in [(1, X, X), (2, B, X), (3, X, A), (4, B, A)] {
-        let house = House::start().await;
+        let mut house = House::start().await;
+        house.shown = [a_sees, b_sees].map(|number| (number != X).then_some(number));
         let account = house.server.call("ListAccounts", json!({}));
         let account = account["Records"][0]["AccountId"].clone();
         let terms = json!({"AccountId": account, "MayShowRealNumbers": true});
@@ -40,13 +41,5 @@ async fn each_display_type_shows_each_side_what_it_says() {
             "type {display}"
         );
         report(out).await;
-        // What a type shows is no leak; all else is.
-        if a_sees == X {
-            house.assert_learnt_nothing("A", &house.a, &[B, "127.0.0.3"]);
-        }
-        if b_sees == X {
-            house.assert_learnt_nothing("B", &house.b, &[A, "127.0.0.2"]);
-        }
-        house.assert_nothing_left();
     }
 }

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use axbridge_tests::{leaks::leaks, signed_client::SignedClient};
+use axbridge_tests::{
+    leaks::{assert_no_leak, leaks, leaks_in_files},
+    signed_client::SignedClient,
+};
 use axbridge_voice::phone::{CallReport, Phone, PhoneCall, Script};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -70,7 +73,7 @@ impl Server {
             }
         }
         // What is said at the least severe level must not tell either.
-        command.env("AXBRIDGE__LOG__LEVEL", "debug,tokio_postgres=warn");
+        command.env("AXBRIDGE__LOG__LEVEL", "trace,tokio_postgres=warn");
         command.env("AXBRIDGE__VOICE__LANGUAGES", "en");
         for (name, value) in settings {
             command.env(format!("AXBRIDGE__{name}"), value);
@@ -98,6 +101,37 @@ impl Server {
             std::thread::sleep(POLL);
         }
         server
+    }
+
+    /// The memory it holds, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.expect("a size").trim().parse().expect("a number")
+    }
+
+    /// What a command of the program prints about this server.
+    pub(crate) fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(program());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AXBRIDGE_") {
+                command.env_remove(name);
+            }
+        }
+        let done = command.arg("--data").arg(&self.data).args(arguments);
+        let done = done.output().expect("the program can be started");
+        let printed = String::from_utf8(done.stdout).expect("text");
+        let error = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{arguments:?}: {printed}{error}");
+        printed
+    }
+
+    /// Whether it has not ended yet; what has ended and was not waited for is a zombie.
+    fn is_running(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
     }
 
     /// What it printed.
@@ -183,6 +217,17 @@ pub(crate) struct House {
     pub(crate) b: Phone,
     pub(crate) pool: String,
     pub(crate) folder: TempDir,
+    /// What A's side and B's side are shown, because a binding says so.
+    pub(crate) shown: [Option<&'static str>; 2],
+}
+
+impl Drop for House {
+    /// Every scenario ends with the search for what must not be there.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.assert_no_leaks();
+        }
+    }
 }
 
 impl House {
@@ -203,6 +248,7 @@ impl House {
             a,
             b,
             folder,
+            shown: [None; 2],
         };
         house.connect_carriers();
         house.a.answer_others(Script::tone(A_HZ));
@@ -265,46 +311,70 @@ impl House {
 
     /// Searches all that each side received, and all that the server leaves lying about.
     pub(crate) fn assert_no_leaks(&self) {
-        let tag = |phone: &Phone| phone.address().to_string();
-        self.assert_learnt_nothing("A", &self.a, &[B, B_HOST, &tag(&self.b)]);
-        self.assert_learnt_nothing("B", &self.b, &[A, A_HOST, &tag(&self.a)]);
+        let [own_a, own_b] = [self.own_of(&self.a), self.own_of(&self.b)];
+        let of_a = [&[A, STRANGER], &texts(&own_a)[..]].concat();
+        let of_b = [&[B], &texts(&own_b)[..]].concat();
+        assert_learnt_nothing("A", &self.a, &of_b, self.shown[0]);
+        assert_learnt_nothing("B", &self.b, &of_a, self.shown[1]);
         self.assert_nothing_left();
-    }
-
-    /// Searches what a carrier received for these words, and for what only the other one said.
-    pub(crate) fn assert_learnt_nothing(&self, whose: &str, phone: &Phone, words: &[&str]) {
-        let others = if std::ptr::eq(phone, &self.a) {
-            &self.b
-        } else {
-            &self.a
-        };
-        let secrets = call_ids(others);
-        let mut needles: Vec<&str> = words.to_vec();
-        needles.extend(secrets.iter().map(String::as_str));
-        for message in phone.messages().iter().filter(|it| !it.sent) {
-            let found = leaks(&message.bytes, &needles);
-            let text = String::from_utf8_lossy(&message.bytes);
-            assert!(found.is_empty(), "{whose} received {found:?} in\n{text}");
+        if self.server.is_running() {
+            let hidden = [&of_a[..], &of_b].concat();
+            self.assert_exports_tell_no_more_than_they_say(&hidden);
         }
     }
 
-    /// Searches logs, metrics and the names of files for real numbers.
-    pub(crate) fn assert_nothing_left(&self) {
-        let mut names = Vec::new();
-        walk(self.folder.path(), &mut names);
-        let names: String = names
-            .iter()
-            .map(|it| format!("{}\n", it.display()))
-            .collect();
-        for (what, text) in [
-            ("the log", self.server.read("err")),
-            ("the output", self.server.read("out")),
-            ("metrics", self.server.metrics()),
-            ("names of files", names),
-        ] {
-            let found = leaks(text.as_bytes(), &[A, B, STRANGER]);
-            assert!(found.is_empty(), "{what}: {found:?}");
+    /// What a carrier says of itself, and nobody else is to read anywhere: host, address, Call-IDs.
+    pub(crate) fn own_of(&self, phone: &Phone) -> Vec<String> {
+        let address = phone.address();
+        let mut own = call_ids(phone);
+        own.extend([address.ip().to_string(), address.to_string()]);
+        own
+    }
+
+    /// Searches logs, metrics, and the names and contents of files for real numbers.
+    fn assert_nothing_left(&self) {
+        let numbers = [A, B, STRANGER];
+        let found = leaks_in_files(self.folder.path(), &numbers);
+        assert!(found.is_empty(), "{found:?}");
+        if self.server.is_running() {
+            assert_no_leak(self.server.metrics().as_bytes(), &numbers, "metrics");
         }
+    }
+
+    /// An export shows its owner the numbers of caller and callee, where it says so, and nothing
+    /// else of anybody: no host, no Call-ID, no number in another place.
+    fn assert_exports_tell_no_more_than_they_say(&self, hidden: &[&str]) {
+        for line in self.exported() {
+            let mut rest = line.clone();
+            for column in ["Caller", "Callee"] {
+                rest[column] = Value::Null;
+            }
+            assert_no_leak(rest.to_string().as_bytes(), hidden, "an export");
+        }
+    }
+
+    /// The records of all calls, as the command exports them.
+    pub(crate) fn exported(&self) -> Vec<Value> {
+        let lines = self.server.command(&["cdr", "export", "--format", "jsonl"]);
+        let lines = lines.lines();
+        lines
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
+}
+
+pub(crate) fn texts(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+/// Searches what a carrier received for what only the other side knows.
+fn assert_learnt_nothing(whose: &str, phone: &Phone, secrets: &[&str], shown: Option<&str>) {
+    let mut needles = secrets.to_vec();
+    needles.retain(|it| Some(*it) != shown);
+    for message in phone.messages().iter().filter(|it| !it.sent) {
+        let found = leaks(&message.bytes, &needles);
+        let text = String::from_utf8_lossy(&message.bytes);
+        assert!(found.is_empty(), "{whose} received {found:?} in\n{text}");
     }
 }
 
