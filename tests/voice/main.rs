@@ -4,6 +4,7 @@
 
 mod house;
 
+mod callbacks;
 mod display;
 mod exports;
 mod hostile;
