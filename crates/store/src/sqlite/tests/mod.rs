@@ -2,6 +2,7 @@
 //! backend must do is in the conformance suite.
 
 mod batches;
+mod calls;
 mod directory;
 mod history;
 mod lean;
