@@ -31,10 +31,14 @@ pub(crate) fn deliveries(arguments: &[String]) -> Result<()> {
             .env("DELIVERY_SECONDS", seconds.to_string())
             .env("TEST_DATABASE_URL", &database.url),
     )?;
-    let mut runs = Vec::new();
-    for line in printed.lines().filter(|line| line.starts_with('{')) {
-        println!("   {line}");
-        runs.push(serde_json::from_str(line)?);
+    let mut runs: Vec<Value> = Vec::new();
+    for line in printed.lines() {
+        // The test's name may stand in front.
+        let json = line.find('{').and_then(|at| line.get(at..));
+        if let Some(run) = json.and_then(|json| serde_json::from_str(json).ok()) {
+            println!("   {line}");
+            runs.push(run);
+        }
     }
     ensure!(!runs.is_empty(), "the test printed no figures:\n{printed}");
     let part = delays_table(&runs);
