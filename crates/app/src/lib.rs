@@ -16,6 +16,7 @@
 //! | [`records`] | what a call leaves, as clients are told of it |
 //! | [`recordings`] | recordings and their transcripts: kept, handed out, destroyed |
 //! | [`risk`] | blacklists, frequency windows, what they forbid |
+//! | [`places`] | limits of calls at once where several nodes carry calls |
 //! | [`sweep`], [`retention`] | the chores that time brings; the end of what is kept |
 //! | [`prompts`] | what callers hear before they are connected |
 //! | [`trunks`], [`voice`] | the SIP peers over which calls come and go; what is asked of this node's voice plane |
@@ -34,6 +35,7 @@ pub mod clock;
 pub mod error;
 pub mod metrics;
 pub mod numbers;
+pub mod places;
 pub mod pools;
 pub mod prompts;
 pub mod recordings;

@@ -19,7 +19,9 @@ mod calls;
 mod prompts;
 mod trunks;
 
-pub use calls::{CallBinding, CallEnd, CallFilter, CallRecord, NewCall, Purged, Verification};
+pub use calls::{
+    CallBinding, CallEnd, CallFilter, CallPlace, CallRecord, NewCall, Purged, Verification,
+};
 pub use prompts::{Prompt, PromptRow};
 pub use trunks::TrunkRecord;
 pub(crate) use trunks::TrunkRow;

@@ -97,6 +97,7 @@ macro_rules! dispatch {
 
 mod calls;
 mod delivery;
+mod places;
 mod prompts;
 mod recordings;
 mod risk;

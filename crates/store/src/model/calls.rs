@@ -8,6 +8,7 @@ use axbridge_domain::{
     phone::PhoneNumber,
     pool::{PoolKind, PoolNo},
     time::Timestamp,
+    trunk::TrunkName,
 };
 
 /// The binding that decided a call, as it stood when the call arrived. What is updated later does
@@ -40,6 +41,17 @@ impl From<&Binding> for CallBinding {
             out_id: terms.out_id.clone(),
         }
     }
+}
+
+/// Where calls in progress are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallPlace {
+    /// All calls of an account.
+    Account(AccountId),
+    /// Those to one of its numbers.
+    X(AccountId, PhoneNumber),
+    /// Legs on a trunk.
+    Trunk(TrunkName),
 }
 
 /// A call that has arrived and is to be written down.

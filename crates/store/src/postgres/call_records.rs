@@ -144,9 +144,9 @@ async fn begin(core: &Core, call: &NewCall, key: &CallKey, now: Timestamp) -> Re
             "WITH made AS (
                  INSERT INTO call (account, id, pool, kind, x, x_city, sub_id, month, sealed,
                      direction, display, record, trunk, node, sealed_user_data, out_id,
-                     begun_at)
+                     begun_at, takes_place)
                  SELECT n.account, $3, n.pool, p.kind, n.x, n.city, $4, $5, $6, $7, $8, $9, $10,
-                     $11, $12, $13, $14
+                     $11, $12, $13, $14, $17
                  FROM number n JOIN pool p ON p.account = n.account AND p.pool = n.pool
                  WHERE n.account = $1 AND n.x = $2
                  ON CONFLICT (account, id) DO NOTHING
@@ -167,7 +167,7 @@ async fn begin(core: &Core, call: &NewCall, key: &CallKey, now: Timestamp) -> Re
     let user_data = binding.and_then(|binding| binding.user_data.as_ref());
     let user_data = user_data.map(|text| key.seal_user_data(call.id, text));
     let user_data = user_data.transpose()?;
-    let values: [&(dyn ToSql + Sync); 16] = [
+    let values: [&(dyn ToSql + Sync); 17] = [
         &account_column(call.account),
         &number_column(call.x),
         &call.id.to_string(),
@@ -187,6 +187,7 @@ async fn begin(core: &Core, call: &NewCall, key: &CallKey, now: Timestamp) -> Re
             .map(|tag| tag.to_vec())
             .collect::<Vec<_>>(),
         &Topic::CallStarted.name(),
+        &call.callee.is_some(),
     ];
     let row = client.query_one(&statement, &values).await?;
     let (made, known): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);

@@ -60,6 +60,7 @@ mod look;
 mod new_bindings;
 mod numbers;
 mod pairs;
+mod places;
 mod pools;
 mod prompts;
 mod purge;

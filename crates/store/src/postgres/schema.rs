@@ -36,6 +36,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/postgres/0005_phone.sql"),
     },
     Migration {
+        version: 6,
+        name: "places",
+        sql: include_str!("../../migrations/postgres/0006_places.sql"),
+    },
+    Migration {
         version: 8,
         name: "private",
         sql: include_str!("../../migrations/postgres/0008_private.sql"),

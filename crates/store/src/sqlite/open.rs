@@ -59,6 +59,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0005_phone.sql"),
     },
     Migration {
+        version: 6,
+        name: "places",
+        sql: include_str!("../../migrations/sqlite/0006_places.sql"),
+    },
+    Migration {
         version: 8,
         name: "private",
         sql: include_str!("../../migrations/sqlite/0008_private.sql"),

@@ -1,0 +1,2 @@
+-- Limits of calls at once over all nodes are a matter of PostgreSQL alone: here there is one node, and
+-- it knows its calls. This step changes nothing.
