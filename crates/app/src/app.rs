@@ -70,6 +70,7 @@ pub struct App {
     pub(crate) recordings: OnceLock<Arc<Recordings>>,
     accounts: Cache<AccountId, Arc<Account>>,
     pub(crate) trunks: Cache<(), Arc<Vec<TrunkRecord>>>,
+    pub(crate) trunks_of_settings: OnceLock<Vec<TrunkRecord>>,
     pub(crate) voice: OnceLock<Arc<dyn VoiceFace>>,
     pub(crate) prompt_reader: OnceLock<PromptReader>,
 }
@@ -113,6 +114,7 @@ impl App {
                 .max_capacity(ACCOUNT_CACHE_ENTRIES)
                 .time_to_live(ACCOUNT_CACHE)
                 .build(),
+            trunks_of_settings: OnceLock::new(),
             voice: OnceLock::new(),
             prompt_reader: OnceLock::new(),
             trunks: Cache::builder()

@@ -33,7 +33,7 @@ impl App {
         if let Some(trunks) = self.trunks.get(&()) {
             return Ok(trunks);
         }
-        let trunks = Arc::new(self.store.trunks().await?);
+        let trunks = Arc::new(self.list_trunks().await?);
         self.trunks.insert((), trunks.clone());
         Ok(trunks)
     }
@@ -44,7 +44,7 @@ impl App {
     /// [`AppError::Invalid`] naming `TrunkName`.
     pub async fn trunk(&self, name: &str) -> Result<TrunkRecord, AppError> {
         let name = name_of(name)?;
-        let all = self.store.trunks().await?;
+        let all = self.list_trunks().await?;
         let found = all.into_iter().find(|record| record.trunk.name == name);
         found.ok_or_else(unknown_trunk)
     }
@@ -54,7 +54,70 @@ impl App {
     /// # Errors
     /// Faults of the store.
     pub async fn list_trunks(&self) -> Result<Vec<TrunkRecord>, AppError> {
-        Ok(self.store.trunks().await?)
+        let mut all = self.store.trunks().await?;
+        let fixed = self.trunks_of_settings();
+        if !fixed.is_empty() {
+            // What the settings say of a name counts.
+            all.retain(|record| !self.is_trunk_of_settings(&record.trunk.name));
+            all.extend(fixed.iter().cloned());
+            all.sort_by(|one, other| one.trunk.name.cmp(&other.trunk.name));
+        }
+        Ok(all)
+    }
+
+    /// Takes the trunks that this node's settings describe, once, at its start. No action changes
+    /// them.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] naming the field that will not do.
+    pub fn fix_trunks(
+        &self,
+        described: Vec<(String, TrunkChange)>,
+    ) -> Result<&[TrunkRecord], AppError> {
+        let mut fixed: Vec<TrunkRecord> = Vec::with_capacity(described.len());
+        for (name, change) in described {
+            let record = self.new_trunk(&name, change)?;
+            if fixed.iter().any(|it| it.trunk.name == record.trunk.name) {
+                return Err(AppError::invalid("TrunkName", "another trunk has it"));
+            }
+            fixed.push(record);
+        }
+        if fixed.len() > limits::TRUNKS_MAX {
+            return Err(AppError::Quota("Trunks of this installation"));
+        }
+        Ok(self.trunks_of_settings.get_or_init(|| fixed))
+    }
+
+    fn trunks_of_settings(&self) -> &[TrunkRecord] {
+        self.trunks_of_settings.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the trunk of that name is described by this node's settings.
+    #[must_use]
+    pub fn is_trunk_of_settings(&self, name: &TrunkName) -> bool {
+        let mut fixed = self.trunks_of_settings().iter();
+        fixed.any(|record| record.trunk.name == *name)
+    }
+
+    /// Refuses to change what stands in the settings.
+    fn check_changeable(&self, name: &TrunkName) -> Result<(), AppError> {
+        if self.is_trunk_of_settings(name) {
+            return Err(AppError::Denied(format!(
+                "trunk {name} is described by voice.trunks in the settings; change it there and \
+                 restart the node"
+            )));
+        }
+        Ok(())
+    }
+
+    fn new_trunk(&self, name: &str, change: TrunkChange) -> Result<TrunkRecord, AppError> {
+        let record = TrunkRecord {
+            trunk: Trunk::new(name_of(name)?),
+            outbound_secret: None,
+            inbound_secret: None,
+            created_at: self.now(),
+        };
+        changed(record, change)
     }
 
     /// Makes a trunk. Other nodes follow within a second.
@@ -67,13 +130,9 @@ impl App {
         name: &str,
         change: TrunkChange,
     ) -> Result<TrunkRecord, AppError> {
-        let record = TrunkRecord {
-            trunk: Trunk::new(name_of(name)?),
-            outbound_secret: None,
-            inbound_secret: None,
-            created_at: self.now(),
-        };
-        let record = changed(record, change)?;
+        let record = self.new_trunk(name, change)?;
+        self.check_changeable(&record.trunk.name)?;
+        self.check_transports(&record.trunk)?;
         if self.store.trunks().await?.len() >= limits::TRUNKS_MAX {
             return Err(AppError::Quota("Trunks of this installation"));
         }
@@ -97,7 +156,9 @@ impl App {
         name: &str,
         change: TrunkChange,
     ) -> Result<TrunkRecord, AppError> {
+        self.check_changeable(&name_of(name)?)?;
         let record = changed(self.trunk(name).await?, change)?;
+        self.check_transports(&record.trunk)?;
         let known = self.store.replace_trunk(&record).await?;
         self.trunks.invalidate(&());
         if known {
@@ -112,7 +173,9 @@ impl App {
     /// # Errors
     /// [`AppError::Invalid`] naming `TrunkName`.
     pub async fn remove_trunk(&self, name: &str) -> Result<(), AppError> {
-        let known = self.store.remove_trunk(&name_of(name)?).await?;
+        let name = name_of(name)?;
+        self.check_changeable(&name)?;
+        let known = self.store.remove_trunk(&name).await?;
         self.trunks.invalidate(&());
         if known { Ok(()) } else { Err(unknown_trunk()) }
     }

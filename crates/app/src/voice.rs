@@ -4,7 +4,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use axbridge_domain::trunk::Trunk;
+use axbridge_domain::trunk::{Transport, Trunk};
 
 use crate::{App, AppError};
 
@@ -24,6 +24,9 @@ pub type PeerAnswers<'a> = Pin<Box<dyn Future<Output = Vec<PeerAnswer>> + Send +
 
 /// The voice plane as the application sees it.
 pub trait VoiceFace: Send + Sync {
+    /// Whether the node listens for SIP by this transport, without which no trunk is called by it.
+    fn speaks(&self, transport: Transport) -> bool;
+
     /// Asks each peer of a trunk whether it is there.
     fn test_trunk<'a>(&'a self, trunk: &'a Trunk) -> PeerAnswers<'a>;
 }
@@ -33,6 +36,35 @@ impl App {
     pub fn set_voice(&self, face: Arc<dyn VoiceFace>) {
         // A node has one voice plane; a second call would be a mistake without effect.
         let _ = self.voice.set(face);
+    }
+
+    /// Refuses a trunk that this node could not call. A node without a voice plane cannot know.
+    pub(crate) fn check_transports(&self, trunk: &Trunk) -> Result<(), AppError> {
+        let Some(face) = self.voice.get() else {
+            return Ok(());
+        };
+        let mut peers = trunk.peers.iter();
+        match peers.find(|peer| !face.speaks(peer.transport)) {
+            None => Ok(()),
+            Some(peer) => {
+                let name = peer.transport.name();
+                let listen = match peer.transport {
+                    Transport::Udp => "ADDRESS:PORT".to_owned(),
+                    Transport::Tcp | Transport::Tls => format!("{name}:ADDRESS:PORT"),
+                };
+                let papers = match peer.transport {
+                    Transport::Tls => " and give it voice.tls_certificate and voice.tls_key",
+                    Transport::Udp | Transport::Tcp => "",
+                };
+                Err(AppError::invalid(
+                    "Peers",
+                    format!(
+                        "{peer}: this node does not speak SIP over {name}; add {listen} to its \
+                         voice.sip{papers}, or name another transport"
+                    ),
+                ))
+            }
+        }
     }
 
     /// Asks each peer of a trunk whether it is there.

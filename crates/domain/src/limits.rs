@@ -118,6 +118,9 @@ pub const REQUESTS_PER_ACCOUNT_PER_S_DEFAULT: u32 = 200;
 /// Characters of a trunk's name.
 pub const TRUNK_NAME_CHARS_MAX: usize = 32;
 
+/// Characters of a machine's name (RFC 1035 §2.3.4).
+pub const HOST_CHARS_MAX: usize = 253;
+
 /// Trunks of an installation.
 pub const TRUNKS_MAX: usize = 256;
 

@@ -170,7 +170,7 @@ pub(crate) struct Settings {
     /// Listen here for the API (setting http.listen); port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) http: Option<String>,
-    /// Take calls here (setting voice.sip): ADDRESS:PORT, or tcp:ADDRESS:PORT;
+    /// Take calls here (setting voice.sip): ADDRESS:PORT, tcp:ADDRESS:PORT or tls:ADDRESS:PORT;
     /// several with commas
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) sip: Option<String>,

@@ -26,5 +26,5 @@ pub(super) const ACTION: Action = Action {
 async fn run(call: &Call<'_>) -> Result<Value, CallError> {
     let name: String = call.need("TrunkName")?;
     let made = call.app.create_trunk(&name, change(call)?).await?;
-    Ok(trunk(&made))
+    Ok(trunk(call.app, &made))
 }

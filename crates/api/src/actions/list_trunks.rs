@@ -33,6 +33,9 @@ async fn run(call: &Call<'_>) -> Result<Value, CallError> {
         Some(name) => vec![call.app.trunk(&name).await?],
         None => call.app.list_trunks().await?,
     };
-    let records: Vec<Value> = records.iter().map(super::trunk_records::trunk).collect();
+    let records: Vec<Value> = records
+        .iter()
+        .map(|record| super::trunk_records::trunk(call.app, record))
+        .collect();
     Ok(json!({"Records": records}))
 }

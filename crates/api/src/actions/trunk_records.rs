@@ -1,8 +1,8 @@
 //! What the actions about trunks share.
 
-use axbridge_app::Secret;
 use axbridge_app::model::TrunkRecord;
 use axbridge_app::trunks::{TRUNK_PASSWORD_CHARS_MAX, TrunkChange};
+use axbridge_app::{App, Secret};
 use axbridge_domain::limits;
 use axbridge_domain::trunk::FIELDS;
 use serde_json::{Map, Value, json};
@@ -96,6 +96,7 @@ pub(super) const TRUNK_PARAMETERS: &[Parameter] = &[
     field("CallsMax", whole(limits::CALLS_PER_TRUNK_MAX as i64)),
     field("SymmetricRtp", FLAG),
     field("AnswerRefusals", FLAG),
+    field("TlsName", TEXT),
     field(
         "KeepAliveSeconds",
         whole(limits::TRUNK_KEEP_ALIVE_S_MAX as i64),
@@ -129,18 +130,25 @@ pub(super) const TRUNK: &[Field] = &[
     shown("CallsMax", FieldKind::Integer),
     shown("SymmetricRtp", FieldKind::Boolean),
     shown("AnswerRefusals", FieldKind::Boolean),
+    shown("TlsName", FieldKind::Text),
     shown("KeepAliveSeconds", FieldKind::Integer),
     shown("Priority", FieldKind::Integer),
     shown("Weight", FieldKind::Integer),
     Field::new(
+        "Origin",
+        FieldKind::Text,
+        "action: it was made by CreateTrunk; settings: voice.trunks describes it, and no action \
+         changes it.",
+    ),
+    Field::new(
         "CreateTime",
         FieldKind::Integer,
-        "When it was made, in Unix seconds.",
+        "When it was made, or the node started that describes it, in Unix seconds.",
     ),
 ];
 
 /// A trunk as answers show it.
-pub(super) fn trunk(record: &TrunkRecord) -> Value {
+pub(super) fn trunk(app: &App, record: &TrunkRecord) -> Value {
     let mut fields = Map::new();
     fields.insert("TrunkName".to_owned(), json!(record.trunk.name.as_str()));
     for field in TRUNK {
@@ -156,6 +164,11 @@ pub(super) fn trunk(record: &TrunkRecord) -> Value {
         };
         fields.insert(field.name.to_owned(), value);
     }
+    let origin = match app.is_trunk_of_settings(&record.trunk.name) {
+        true => "settings",
+        false => "action",
+    };
+    fields.insert("Origin".to_owned(), json!(origin));
     let made = record.created_at.unix_s();
     fields.insert("CreateTime".to_owned(), json!(made));
     Value::Object(fields)

@@ -24,5 +24,5 @@ pub(super) const ACTION: Action = Action {
 async fn run(call: &Call<'_>) -> Result<Value, CallError> {
     let name: String = call.need("TrunkName")?;
     let changed = call.app.update_trunk(&name, change(call)?).await?;
-    Ok(trunk(&changed))
+    Ok(trunk(call.app, &changed))
 }

@@ -31,7 +31,7 @@ async fn a_trunk_is_made_shown_changed_and_removed() {
         "DialledForm": "national", "DialledIn": "Request-URI",
         "PrefixRules": ["13", "*>9"], "ShownPrefixes": [], "Codecs": ["pcma", "pcmu"],
         "CallsMax": 30, "SymmetricRtp": false, "AnswerRefusals": false,
-        "KeepAliveSeconds": 30, "Priority": 1, "Weight": 1, "CreateTime": test.in_s(0),
+        "TlsName": "", "KeepAliveSeconds": 30, "Priority": 1, "Weight": 1, "Origin": "action", "CreateTime": test.in_s(0),
     });
     assert_eq!(made, expected);
     let list = test.operator.ok("ListTrunks", json!({})).await;

@@ -212,7 +212,7 @@ pub const FIELDS: &[TrunkField] = &[
     },
     field!(
         "CallsMax",
-        "The most calls on it at once, on each node; 0 is no limit.",
+        "The most calls on it at once; 0 is no limit.",
         calls_max,
         |most: &Option<u32>| write(&most.unwrap_or(0)),
         |text| read_whole(text, limits::CALLS_PER_TRUNK_MAX).map(|most| (most > 0).then_some(most))
@@ -233,6 +233,23 @@ pub const FIELDS: &[TrunkField] = &[
         write,
         read_flag
     ),
+    TrunkField {
+        name: "TlsName",
+        is_list: false,
+        doc: "The name that a peer's certificate must bear over TLS; empty is the peer's own name or \
+              address.",
+        get: |trunk| trunk.tls_name.clone(),
+        set: |trunk, text| {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:_".contains(&byte);
+            if text.len() > limits::HOST_CHARS_MAX || !text.bytes().all(fits) {
+                return Err("it is a name as it stands in a certificate, such as \
+                            sip.carrier.example.com"
+                    .to_owned());
+            }
+            trunk.tls_name = text.to_owned();
+            Ok(())
+        },
+    },
     field!(
         "KeepAliveSeconds",
         "Seconds between two OPTIONS to each peer; 0 sends none and takes every peer as up.",
@@ -426,6 +443,7 @@ mod tests {
             ("CallsMax", "30"),
             ("SymmetricRtp", "1"),
             ("AnswerRefusals", "true"),
+            ("TlsName", "sip.carrier.example.com"),
             ("KeepAliveSeconds", "0"),
             ("Priority", "7"),
             ("Weight", "65535"),
@@ -464,6 +482,7 @@ mod tests {
             ("ShownPrefixes", "17*"),
             ("Codecs", "g729"),
             ("CallsMax", "-1"),
+            ("TlsName", "a b"),
             ("KeepAliveSeconds", "86401"),
             ("Priority", "65536"),
         ] {

@@ -154,6 +154,8 @@ pub struct Trunk {
     /// Whether a refused call is answered so that its announcement is heard, instead of played as
     /// early media.
     pub answer_refusals: bool,
+    /// The name that a peer's certificate must bear over TLS; empty is the peer's own name or address.
+    pub tls_name: String,
     /// Seconds between two OPTIONS; 0 sends none and takes every peer as up.
     pub keep_alive_s: u32,
     /// Trunks with the smallest priority that take a number are tried first.
@@ -186,6 +188,7 @@ impl Trunk {
             calls_max: None,
             symmetric_rtp: false,
             answer_refusals: false,
+            tls_name: String::new(),
             keep_alive_s: limits::TRUNK_KEEP_ALIVE_S_DEFAULT,
             priority: 1,
             weight: 1,
@@ -203,6 +206,16 @@ impl Trunk {
         self.networks
             .iter()
             .any(|network| network.contains(address))
+    }
+
+    /// The name that the certificate of a peer must bear over TLS.
+    #[must_use]
+    pub fn certificate_name(&self, host: &Host) -> String {
+        match host {
+            _ if !self.tls_name.is_empty() => self.tls_name.clone(),
+            Host::Address(address) => address.to_string(),
+            Host::Name(name) => name.clone(),
+        }
     }
 
     /// Whether sound from this address may be the trunk's.

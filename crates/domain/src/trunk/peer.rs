@@ -2,6 +2,8 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
+use crate::limits::HOST_CHARS_MAX;
+
 /// How SIP messages travel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Transport {
@@ -56,7 +58,7 @@ pub enum Host {
 pub struct Peer {
     /// The machine.
     pub host: Host,
-    /// The port; `None` for a name is looked up as a service (RFC 3263), else the transport's own.
+    /// The port; `None` is the transport's own. Service records (RFC 3263) are not looked up.
     pub port: Option<u16>,
     /// How to speak with it.
     pub transport: Transport,
@@ -67,7 +69,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The port to use when no service record says otherwise.
+    /// The port to use.
     #[must_use]
     pub fn port_or_default(&self) -> u16 {
         self.port.unwrap_or(self.transport.default_port())
@@ -108,9 +110,6 @@ impl fmt::Display for Peer {
 
 /// Priority and weight when nobody says otherwise.
 const DEFAULT_ORDER: u16 = 1;
-
-/// The longest name that can be looked up (RFC 1035 §2.3.4).
-const NAME_CHARS_MAX: usize = 253;
 
 /// The text is not a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,7 +204,7 @@ fn host_of(text: &str) -> Result<Host, PeerError> {
     let last = text.rsplit('.').next().unwrap_or_default();
     // What ends in digits was meant as an address.
     let is_name = !last.bytes().all(|byte| byte.is_ascii_digit());
-    if is_name && text.len() <= NAME_CHARS_MAX && text.split('.').all(label_fits) {
+    if is_name && text.len() <= HOST_CHARS_MAX && text.split('.').all(label_fits) {
         Ok(Host::Name(text.to_ascii_lowercase()))
     } else {
         Err(PeerError::Host)

@@ -43,7 +43,7 @@ pub(crate) enum Trunk {
 /// What can be said of a trunk.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct TrunkFields {
-    /// Where calls go: ADDRESS, then :PORT, ;transport=udp or tcp, ;priority=N and ;weight=N as
+    /// Where calls go: ADDRESS, then :PORT, ;transport=udp, tcp or tls, ;priority=N and ;weight=N as
     /// wanted; several times for several
     #[arg(long, value_name = "PEER")]
     pub(crate) peer: Vec<String>,

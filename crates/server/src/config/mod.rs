@@ -17,6 +17,7 @@ mod recordings;
 mod retention;
 mod store;
 mod sweep;
+mod trunks;
 mod voice;
 
 use serde::Deserialize;

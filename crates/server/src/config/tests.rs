@@ -105,6 +105,17 @@ fn values_that_cannot_be_are_refused_by_name() {
             "store.idempotency_hours",
         ),
         ("[sweep]\ninterval_s = 0\n", "sweep.interval_s"),
+        (
+            "[voice]\nsip = [\"tls:127.0.0.1:5061\"]\n",
+            "voice.tls_certificate",
+        ),
+        ("[voice]\ntls_key = \"k.pem\"\n", "voice.tls_certificate"),
+        ("[[voice.trunks]]\npeers = [\"h\"]\n", "has no name"),
+        (
+            "[[voice.trunks]]\nname = \"t\"\npeer = [\"h\"]\n",
+            "voice.trunks[0].peer",
+        ),
+        ("[voice]\nsip = [\"sctp:127.0.0.1:5060\"]\n", "voice.sip"),
     ] {
         let failure = from_file(text).expect_err(text);
         assert!(failure.to_string().contains(name), "{failure} for {text}");

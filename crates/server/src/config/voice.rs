@@ -2,14 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use axbridge_app::trunks::TrunkChange;
 use axbridge_domain::trunk::Transport;
 use axbridge_voice::audio::Language;
 use axbridge_voice::media::EngineSettings;
 use axbridge_voice::plane::VoiceSettings;
-use axbridge_voice::stack::Listen;
+use axbridge_voice::stack::{Listen, TlsFiles, TlsMaterial};
 use serde::Deserialize;
 
 use super::within;
@@ -23,6 +25,10 @@ pub(crate) struct Voice {
     #[serde(deserialize_with = "super::layers::list")]
     sip: Vec<String>,
     public_address: String,
+    tls_certificate: PathBuf,
+    tls_key: PathBuf,
+    tls_trunk_roots: PathBuf,
+    tls_client_roots: PathBuf,
     rtp_address: String,
     rtp_ports: String,
     rtp_threads: usize,
@@ -40,6 +46,8 @@ pub(crate) struct Voice {
     calls_per_source_per_s: u32,
     drop_scanners: bool,
     drain_s: u64,
+    #[serde(default)]
+    trunks: Vec<super::trunks::Described>,
 }
 
 /// What a node does.
@@ -64,10 +72,12 @@ impl Voice {
             );
         }
         let listens = self.listens()?;
+        self.check_tls(&listens)?;
         self.public()?;
         self.ports()?;
         self.media_address(&listens)?;
         self.languages()?;
+        self.trunks()?;
         within("voice.rtp_threads", self.rtp_threads as u64, 1, 64)?;
         within("voice.ring_timeout_s", self.ring_timeout_s, 5, 180)?;
         within("voice.silence_timeout_s", self.silence_timeout_s, 0, 86_400)?;
@@ -110,6 +120,7 @@ impl Voice {
             threads: self.rtp_threads,
         };
         let mut settings = VoiceSettings::new(listen, media, spool);
+        settings.tls = self.tls_material()?;
         settings.call.ring_ms_max = self.ring_timeout_s * 1000;
         settings.call.session_s = self.session_s;
         settings.call.announce_failures = self.announce_failures;
@@ -121,11 +132,18 @@ impl Voice {
         settings.talk_ms_max = self.talk_s_max * 1000;
         let silence = (self.silence_timeout_s > 0).then_some(self.silence_timeout_s * 1000);
         settings.silence_ms_max = silence;
-        let own = !self.announcements.as_os_str().is_empty();
-        settings.announcements = own.then(|| self.announcements.clone());
+        settings.announcements = is_named(&self.announcements).then(|| self.announcements.clone());
         settings.languages = self.languages()?;
         settings.recording_notice = self.recording_notice;
         Ok(settings)
+    }
+
+    /// The trunks that are described here, by name.
+    pub(crate) fn trunks(&self) -> Result<Vec<(String, TrunkChange)>, String> {
+        let numbered = self.trunks.iter().enumerate();
+        numbered
+            .map(|(place, described)| super::trunks::read(place, described))
+            .collect()
     }
 
     /// Where SIP is listened on.
@@ -135,11 +153,13 @@ impl Voice {
             let (transport, address) = match text.split_once(':') {
                 Some(("udp", address)) => (Transport::Udp, address),
                 Some(("tcp", address)) => (Transport::Tcp, address),
+                Some(("tls", address)) => (Transport::Tls, address),
                 _ => (Transport::Udp, text.as_str()),
             };
             let address: SocketAddr = address.parse().map_err(|_| {
                 format!(
-                    "voice.sip: `{text}` is no address; write ADDRESS:PORT, or tcp:ADDRESS:PORT"
+                    "voice.sip: `{text}` is no address; write ADDRESS:PORT, tcp:ADDRESS:PORT or \
+                     tls:ADDRESS:PORT"
                 )
             })?;
             if address.ip().is_unspecified() && public.is_none() {
@@ -157,7 +177,50 @@ impl Voice {
         self.sip.iter().map(read).collect()
     }
 
-    fn public(&self) -> Result<Option<IpAddr>, String> {
+    fn check_tls(&self, listens: &[Listen]) -> Result<(), String> {
+        let (certificate, key) = (is_named(&self.tls_certificate), is_named(&self.tls_key));
+        if certificate != key {
+            return Err("voice.tls_certificate and voice.tls_key go together".to_owned());
+        }
+        let speaks = listens.iter().any(|it| it.transport == Transport::Tls);
+        if speaks && !certificate {
+            return Err(
+                "voice.sip listens for TLS, so voice.tls_certificate and voice.tls_key must name \
+                 the PEM files of our certificate and its key"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    /// The files of TLS, if SIP is spoken over it.
+    pub(crate) fn tls_files(&self) -> Option<TlsFiles> {
+        let some = |path: &PathBuf| is_named(path).then(|| path.clone());
+        let speaks = self.sip.iter().any(|text| text.starts_with("tls:"));
+        speaks.then(|| TlsFiles {
+            certificate: self.tls_certificate.clone(),
+            key: self.tls_key.clone(),
+            trunk_roots: some(&self.tls_trunk_roots),
+            client_roots: some(&self.tls_client_roots),
+        })
+    }
+
+    fn tls_material(&self) -> Result<Option<Arc<TlsMaterial>>, String> {
+        let Some(files) = self.tls_files() else {
+            return Ok(None);
+        };
+        let read = TlsMaterial::read(files);
+        read.map(|it| Some(Arc::new(it)))
+            .map_err(|error| format!("voice.tls: {error}"))
+    }
+
+    /// The most calls at once.
+    pub(crate) fn calls_max(&self) -> usize {
+        self.calls_max
+    }
+
+    /// The address that peers are told, when it is another.
+    pub(crate) fn public(&self) -> Result<Option<IpAddr>, String> {
         address_or_nothing("voice.public_address", &self.public_address)
     }
 
@@ -194,6 +257,10 @@ impl Voice {
         }
         Ok(languages)
     }
+}
+
+fn is_named(path: &Path) -> bool {
+    !path.as_os_str().is_empty()
 }
 
 fn address_or_nothing(name: &str, text: &str) -> Result<Option<IpAddr>, String> {

@@ -28,6 +28,7 @@ pub(crate) use http::{Cutter, check_certificate};
 pub(crate) use keys::Keys;
 use open::prepare_data;
 pub(crate) use open::{location_of, numbering_of, services_of};
+pub(crate) use voice::peer_answer;
 
 /// A running server.
 pub(crate) struct Running {
@@ -88,6 +89,7 @@ impl Running {
         };
         keep_recordings(&app, settings, api_address)?;
         app.set_prompt_reader(voice::read_prompt);
+        voice::fix_trunks(&app, settings)?;
         let voice = voice::start(&app, settings).await?;
         let api = api.map(|api| Listener::api(api, &app, settings, tls));
         let api = api.transpose()?;
@@ -163,10 +165,19 @@ impl Running {
         self.is_first_start
     }
 
-    /// Reads the certificate anew; the old one stays when the new one is broken.
+    /// Reads the certificates anew; the old ones stay when the new ones are broken.
     pub(crate) async fn reload_certificate(&self) {
         if let Some(api) = &self.api {
             api.reload_certificate().await;
+        }
+        let Some(voice) = self.voice.as_ref().filter(|voice| voice.speaks_tls()) else {
+            return;
+        };
+        match voice.reload_tls() {
+            Ok(()) => tracing::info!("the certificate of SIP over TLS was read anew"),
+            Err(error) => {
+                tracing::error!(%error, "the new files of SIP over TLS cannot be used; the old stay");
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axbridge_app::App;
 use axbridge_app::voice::{PeerAnswer, PeerAnswers, VoiceFace};
-use axbridge_domain::trunk::{Host, Peer, Trunk};
+use axbridge_domain::trunk::{Host, Peer, Transport, Trunk};
 use axbridge_voice::audio::{Clip, ClipLimits, Codec};
 use axbridge_voice::plane::VoicePlane;
 
@@ -23,6 +23,33 @@ pub(super) fn read_prompt(file: &[u8]) -> Result<Vec<u8>, String> {
     let clip = Clip::read(file, ClipLimits::default()).map_err(|error| error.to_string())?;
     let samples = clip.samples().iter();
     Ok(samples.map(|sample| Codec::Pcma.encode(*sample)).collect())
+}
+
+/// Takes the trunks of the settings. One that this node could not call is refused.
+pub(super) fn fix_trunks(app: &App, settings: &Settings) -> Result<(), Failure> {
+    let voice = &settings.voice;
+    let described = voice.trunks().map_err(Failure::usage)?;
+    let fixed = app
+        .fix_trunks(described)
+        .map_err(|error| Failure::usage(format!("voice.trunks: {error}")))?;
+    if !voice.is_on() {
+        return Ok(());
+    }
+    let listens = voice.listens().map_err(Failure::usage)?;
+    for record in fixed {
+        let unspoken = |peer: &&Peer| listens.iter().all(|it| it.transport != peer.transport);
+        if let Some(peer) = record.trunk.peers.iter().find(unspoken) {
+            let (name, transport) = (&record.trunk.name, peer.transport.name());
+            return Err(Failure::usage(format!(
+                "voice.trunks: {name} is called over {transport} at {peer}, which this node does \
+                 not speak"
+            ))
+            .hint(format!(
+                "add {transport}:ADDRESS:PORT to voice.sip, or name another transport"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Starts the voice plane, if this node is to have one.
@@ -51,33 +78,44 @@ pub(super) async fn start(
 struct Face(Arc<VoicePlane>);
 
 impl VoiceFace for Face {
+    fn speaks(&self, transport: Transport) -> bool {
+        let addresses = self.0.addresses();
+        addresses.iter().any(|(spoken, _)| *spoken == transport)
+    }
+
     fn test_trunk<'a>(&'a self, trunk: &'a Trunk) -> PeerAnswers<'a> {
         Box::pin(async move {
             // All at once: a trunk has several peers, and a request has its time.
-            let asked = trunk.peers.iter().map(|peer| self.ask(peer));
+            let asked = trunk.peers.iter().map(|peer| self.ask(trunk, peer));
             futures_util::future::join_all(asked).await
         })
     }
 }
 
 impl Face {
-    async fn ask(&self, peer: &Peer) -> PeerAnswer {
+    async fn ask(&self, trunk: &Trunk, peer: &Peer) -> PeerAnswer {
         let begun = Instant::now();
-        let status = match address_of(peer).await {
-            Ok(address) => {
-                let asked = self.0.ask(peer.transport, address);
-                let answer = tokio::time::timeout(ANSWER, asked).await;
-                let silence = format!("no answer within {} s", ANSWER.as_secs());
-                answer.unwrap_or(Err(silence))
-            }
-            Err(why) => Err(why),
-        };
+        let name = trunk.certificate_name(&peer.host);
+        let status = peer_answer(peer, async |address| {
+            self.0.ask(peer.transport, address, &name).await
+        })
+        .await;
         PeerAnswer {
             peer: peer.address(),
             status,
             ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         }
     }
+}
+
+/// What a peer answers when it is asked at its first address, or why there was no answer in time.
+pub(crate) async fn peer_answer(
+    peer: &Peer,
+    ask: impl AsyncFnOnce(SocketAddr) -> Result<u16, String>,
+) -> Result<u16, String> {
+    let address = address_of(peer).await?;
+    let answer = tokio::time::timeout(ANSWER, ask(address)).await;
+    answer.unwrap_or_else(|_| Err(format!("no answer within {} s", ANSWER.as_secs())))
 }
 
 /// The first address of a peer.

@@ -28,6 +28,8 @@ causes! {
     Stranger = "stranger";
     /// The source sends more messages than it may.
     Flood = "flood";
+    /// A TLS handshake that failed or took too long.
+    Handshake = "handshake";
     /// The source starts more calls than it may.
     CallRate = "call_rate";
     /// More calls to one X than it may get.

@@ -3,8 +3,8 @@
 //! - [`guarded_udp`] is a UDP transport whose datagrams are judged as they came from the wire. The
 //!   stack's own parser cannot be asked afterwards: it cuts bodies to Content-Length, stops at a
 //!   line that is no UTF-8 and forgets what it skipped.
-//! - [`StreamGuard`] judges what came by TCP or TLS, where the stack has already cut the stream
-//!   into messages by their Content-Length.
+//! - [`StreamGuard`] judges what came by TCP, where the stack has already cut the stream into
+//!   messages by their Content-Length. What comes by TLS is judged before that, by the stream.
 //! - [`KnownSources`] closes streams of strangers when they are accepted, and keeps the stack from
 //!   answering their keep-alives.
 //! - [`OutgoingGate`] takes off every header field that may not leave us.
@@ -156,8 +156,8 @@ impl StreamGuard {
         };
         let transport = match from.r#type {
             Some(StackTransport::Tcp) => Transport::Tcp,
-            Some(StackTransport::Tls) => Transport::Tls,
-            // Datagrams were judged at the socket, where they were whole.
+            // Datagrams were judged at the socket, where they were whole, and so were messages in
+            // TLS where they were decrypted.
             _ => return self.guard.knows(source.ip()),
         };
         let now_ms = self.guard.now_ms();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axbridge_app::calls::{Admission, Announcement, Arrival, CallPlan};
+use axbridge_app::model::CallPlace;
 use axbridge_domain::{
     call::{CallResult, shown_to_callee},
     route::Extension,
@@ -78,11 +79,23 @@ impl Runner {
         refuse(result, media.map(|media| (announcement, media)))
     }
 
+    /// Refuses a call that had a callee: while it hears why, it takes nobody's place.
+    async fn refuse_connected(&mut self, result: CallResult, plan: &CallPlan) -> Verdict {
+        self.tickets.truncate(1);
+        if let Err(error) = self.shared.app.leave_places(plan.call).await {
+            tracing::warn!(call = %plan.call, %error, "a refused call takes a place until it ends");
+        }
+        self.refuse(result, Announcement::TryLater)
+    }
+
     async fn connect(&mut self, plan: Box<CallPlan>) -> Verdict {
         self.begin_book(Some(plan.call));
-        let full = self.find_room(&plan);
+        let full = match self.find_room(&plan) {
+            None => self.find_room_on_all_nodes(&plan).await,
+            full => full,
+        };
         if let Some(result) = full {
-            return self.refuse(result, Announcement::TryLater);
+            return self.refuse_connected(result, &plan).await;
         }
         // Who withholds the number shows X, whatever the binding allows (RFC 3323).
         let known = plan.caller.filter(|_| !self.caller_number.withheld);
@@ -92,11 +105,15 @@ impl Runner {
         let ways = match ways {
             Ok(ways) if !ways.is_empty() => ways,
             Err(NoWayOut::Full) => {
-                return self.refuse(CallResult::TrunkConcurrency, Announcement::TryLater);
+                return self
+                    .refuse_connected(CallResult::TrunkConcurrency, &plan)
+                    .await;
             }
             Ok(_) | Err(NoWayOut::NoTrunk) => {
                 tracing::warn!(call = %plan.call, "no trunk takes the call; see `axbridge trunk list`");
-                return self.refuse(CallResult::RoutingFailure, Announcement::TryLater);
+                return self
+                    .refuse_connected(CallResult::RoutingFailure, &plan)
+                    .await;
             }
         };
         if self.open_media().is_none() {
@@ -156,7 +173,40 @@ impl Runner {
         }
     }
 
-    /// Counts the call where it must fit; why it does not.
+    /// Whether the call fits where the calls of all nodes count; why it does not. When the store
+    /// does not say, the count of this node has to do.
+    async fn find_room_on_all_nodes(&self, plan: &CallPlan) -> Option<CallResult> {
+        let shared: &Shared = &self.shared;
+        let trunk = &self.inbound.trunk;
+        for (place, most, result) in [
+            (
+                CallPlace::Trunk(trunk.name.clone()),
+                trunk.calls_max,
+                CallResult::TrunkConcurrency,
+            ),
+            (
+                CallPlace::Account(plan.account),
+                plan.account_calls_max,
+                CallResult::AccountConcurrency,
+            ),
+            (
+                CallPlace::X(plan.account, self.x),
+                Some(shared.settings.calls_per_x_max),
+                CallResult::LineBusy,
+            ),
+        ] {
+            match shared.app.has_room(place, most).await {
+                Ok(true) => {}
+                Ok(false) => return Some(result),
+                Err(error) => {
+                    tracing::warn!(call = %plan.call, %error, "the calls of other nodes were not counted");
+                }
+            }
+        }
+        None
+    }
+
+    /// Counts the call where it must fit on this node; why it does not.
     fn find_room(&mut self, plan: &CallPlan) -> Option<CallResult> {
         let shared: &Shared = &self.shared;
         let most_per_x = Some(shared.settings.calls_per_x_max);

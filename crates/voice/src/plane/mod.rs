@@ -48,7 +48,7 @@ use crate::{
     media::{Engine, EngineStatistics, MediaError},
     message::{self, Message, StartLine},
     sdp::Codec,
-    stack::{Arrived, Stack, StackError, StackHolds, Transport},
+    stack::{Arrived, Stack, StackError, StackHolds, TlsError, Transport},
 };
 
 /// How long calls that were told to end may take over it, in milliseconds.
@@ -179,8 +179,13 @@ impl VoicePlane {
         let guard = Arc::new(Guard::new(Acl::default(), settings.guard));
         let counts = Counts::default();
         let trunks = Trunks::load(app.clone(), guard.clone(), counts.clone()).await;
-        let (stack, arrivals) =
-            Stack::start(&settings.listen, settings.sip_times, guard.clone()).await?;
+        let (stack, arrivals) = Stack::start(
+            &settings.listen,
+            settings.sip_times,
+            guard.clone(),
+            settings.tls.clone(),
+        )
+        .await?;
         let shared = Arc::new(Shared {
             app,
             settings,
@@ -194,6 +199,11 @@ impl VoicePlane {
             hang_up: CancellationToken::new(),
             stop: CancellationToken::new(),
         });
+        if let Err(error) = shared.app.keep_node().await {
+            tracing::warn!(%error, "the store did not take this node's sign of life");
+        }
+        let stopped = shared.stop.clone().cancelled_owned();
+        tokio::spawn(shared.app.clone().keep_node_until(stopped));
         tokio::spawn(trunks.keep(stack, shared.stop.clone()));
         tokio::spawn(take_calls(shared.clone(), arrivals));
         let readings = readings::Readings::of(&shared);
@@ -213,13 +223,38 @@ impl VoicePlane {
         statistics(&self.shared)
     }
 
-    /// Asks a peer whether it is there (OPTIONS); the status it answers.
+    /// Asks a peer whether it is there (OPTIONS); the status it answers. Over TLS its certificate
+    /// must bear the name.
     ///
     /// # Errors
     /// Why there was no answer.
-    pub async fn ask(&self, transport: Transport, peer: SocketAddr) -> Result<u16, String> {
-        let asked = self.shared.stack.ask_options(transport, peer).await;
+    pub async fn ask(
+        &self,
+        transport: Transport,
+        peer: SocketAddr,
+        certificate_name: &str,
+    ) -> Result<u16, String> {
+        let stack = &self.shared.stack;
+        let asked = stack.ask_options(transport, peer, certificate_name).await;
         asked.map_err(|fault| fault.to_string())
+    }
+
+    /// Whether SIP is spoken over TLS here.
+    #[must_use]
+    pub fn speaks_tls(&self) -> bool {
+        self.shared.settings.tls.is_some()
+    }
+
+    /// Reads certificates and keys anew, for connections made from now on; connections that stand
+    /// go on. If a file cannot be used, everything stays as it was.
+    ///
+    /// # Errors
+    /// Which file, and why.
+    pub fn reload_tls(&self) -> Result<(), TlsError> {
+        match &self.shared.settings.tls {
+            Some(material) => material.reload(),
+            None => Ok(()),
+        }
     }
 
     /// Takes no new calls (503), waits up to `limit` for those that talk, then hangs up the rest.

@@ -231,7 +231,7 @@ impl Runner {
                 }
                 Command::Accept { sdp, extras } => self.caller.accept(sdp, extras),
                 Command::Refuse { status, extras } => self.caller.refuse(status, extras),
-                Command::CallOut { way, sdp, extras } => self.call_out(way, sdp, extras),
+                Command::CallOut { way, sdp, extras } => self.call_out(way, sdp, extras).await,
                 Command::Cancel => {
                     if let Some(callee) = &self.callee {
                         callee.cancel();
@@ -327,7 +327,7 @@ impl Runner {
         }
     }
 
-    fn call_out(&mut self, way: usize, sdp: Vec<u8>, extras: Vec<crate::stack::Extra>) {
+    async fn call_out(&mut self, way: usize, sdp: Vec<u8>, extras: Vec<crate::stack::Extra>) {
         let (Some(way), Some(plan), Some(shown)) =
             (self.ways.get(way).cloned(), &self.plan, self.shown)
         else {
@@ -344,6 +344,10 @@ impl Runner {
         let Some(ticket) = self.shared.counts.take(place, way.known.trunk.calls_max) else {
             return self.unreachable();
         };
+        if !self.trunk_has_room(&way).await {
+            return self.unreachable();
+        }
+        let Some(plan) = &self.plan else { return };
         let written = Shown::write(
             &way.known.trunk,
             &way.dialled,
@@ -357,6 +361,7 @@ impl Runner {
             trunk: way.known.trunk.name.as_str().into(),
             transport: way.transport,
             peer: way.address,
+            certificate_name: way.certificate_name.clone(),
             uri: written.callee_uri.clone(),
             from: format!("<{}>", written.caller_uri),
             to: format!("<{}>", written.callee_uri),
@@ -375,6 +380,22 @@ impl Runner {
             Err(error) => {
                 tracing::warn!(call = %plan.call, %error, "a call could not be sent");
                 self.unreachable();
+            }
+        }
+    }
+
+    /// Whether a trunk with a limit takes one more, the calls of all nodes counted. When the store
+    /// does not say, the count of this node has to do.
+    async fn trunk_has_room(&self, way: &Way) -> bool {
+        let trunk = &way.known.trunk;
+        let (Some(most), Some(call)) = (trunk.calls_max, self.call_id) else {
+            return true;
+        };
+        match self.shared.app.take_trunk(call, &trunk.name, most).await {
+            Ok(has_room) => has_room,
+            Err(error) => {
+                tracing::warn!(%call, %error, "the calls of other nodes were not counted");
+                true
             }
         }
     }

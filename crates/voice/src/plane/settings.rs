@@ -1,6 +1,6 @@
 //! What the voice plane is told: plain values; reading them from a file is the server's.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use axbridge_domain::call::CallResult;
 
@@ -9,7 +9,7 @@ use crate::{
     call::CallSettings,
     guard::Limits,
     media::EngineSettings,
-    stack::{Listen, SipTimes},
+    stack::{Listen, SipTimes, TlsMaterial},
 };
 
 /// How the voice plane is set up.
@@ -17,6 +17,8 @@ use crate::{
 pub struct VoiceSettings {
     /// Where SIP is spoken.
     pub listen: Vec<Listen>,
+    /// Who we are and whom we trust where SIP is spoken over TLS.
+    pub tls: Option<Arc<TlsMaterial>>,
     /// The sound.
     pub media: EngineSettings,
     /// The times of SIP's transactions.
@@ -58,6 +60,7 @@ impl VoiceSettings {
     pub fn new(listen: Vec<Listen>, media: EngineSettings, spool: PathBuf) -> Self {
         Self {
             listen,
+            tls: None,
             media,
             sip_times: SipTimes::default(),
             call: CallSettings::default(),

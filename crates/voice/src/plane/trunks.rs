@@ -45,6 +45,8 @@ pub(super) struct Way {
     pub(super) known: Arc<Known>,
     pub(super) transport: Transport,
     pub(super) address: SocketAddr,
+    /// The name that its certificate must bear, over TLS.
+    pub(super) certificate_name: String,
     /// The peer as messages name it.
     pub(super) host: String,
     pub(super) dialled: WireNumber,
@@ -162,6 +164,21 @@ impl Trunks {
         peers
     }
 
+    /// Legs on a trunk: of all nodes where it has a limit, else of this one.
+    async fn calls_on(&self, trunk: &Trunk) -> u32 {
+        let own = self.counts.on_trunk(&trunk.name);
+        let Some(most) = trunk.calls_max.filter(|_| trunk.outbound && trunk.enabled) else {
+            return own;
+        };
+        match self.app.calls_on_trunk(&trunk.name, most).await {
+            Ok(all) => own.max(all),
+            Err(error) => {
+                tracing::warn!(trunk = %trunk.name, %error, "the calls of other nodes were not counted");
+                own
+            }
+        }
+    }
+
     /// The ways to reach `callee` showing `shown`, best first.
     pub(super) async fn ways(
         &self,
@@ -170,17 +187,15 @@ impl Trunks {
         seed: u64,
     ) -> Result<Vec<Way>, NoWayOut> {
         let all = self.all();
-        let standings: Vec<(&Trunk, Standing)> = all
-            .iter()
-            .map(|known| {
-                let peers = known.trunk.peers.iter();
-                let standing = Standing {
-                    calls: self.counts.on_trunk(&known.trunk.name),
-                    peers_up: peers.map(|peer| self.is_up(&known.trunk, peer)).collect(),
-                };
-                (&known.trunk, standing)
-            })
-            .collect();
+        let mut standings: Vec<(&Trunk, Standing)> = Vec::with_capacity(all.len());
+        for known in all.iter() {
+            let peers = known.trunk.peers.iter();
+            let standing = Standing {
+                calls: self.calls_on(&known.trunk).await,
+                peers_up: peers.map(|peer| self.is_up(&known.trunk, peer)).collect(),
+            };
+            standings.push((&known.trunk, standing));
+        }
         let found = ways_out(&standings, callee, shown, &mut Draws::from_seed(seed))?;
         let mut ways = Vec::with_capacity(found.len());
         for way in found {
@@ -192,6 +207,7 @@ impl Trunks {
                     known: known.clone(),
                     transport: way.peer.transport,
                     address,
+                    certificate_name: known.trunk.certificate_name(&way.peer.host),
                     host: way.peer.address(),
                     dialled: way.dialled.clone(),
                 });
@@ -235,10 +251,17 @@ impl Trunks {
 
     /// Asks one peer. Any answer is a sign of life, except that it is going down (RFC 3261 §11.2).
     async fn ask(self: Arc<Self>, stack: Stack, key: (TrunkName, Peer)) {
-        let mut up = false;
+        let (mut up, mut why) = (false, "no answer".to_owned());
+        let trunks = self.all();
+        let known = trunks.iter().find(|known| known.trunk.name == key.0);
+        let Some(known) = known else { return };
+        let name = known.trunk.certificate_name(&key.1.host);
         for address in addresses(&key.1).await {
-            let status = stack.ask_options(key.1.transport, address).await;
-            up |= status.is_ok_and(|status| !matches!(status, 408 | 503));
+            let asked = stack.ask_options(key.1.transport, address, &name).await;
+            match asked {
+                Ok(status) => up |= !matches!(status, 408 | 503),
+                Err(error) => why = error.to_string(),
+            }
         }
         let before = self.health().insert(key.clone(), Health { up });
         if before.is_none_or(|before| before.up != up) {
@@ -246,7 +269,7 @@ impl Trunks {
             if up {
                 tracing::info!(%trunk, peer, "the trunk's peer answers");
             } else {
-                tracing::warn!(%trunk, peer, "the trunk's peer does not answer OPTIONS");
+                tracing::warn!(%trunk, peer, why, "the trunk's peer does not answer OPTIONS");
             }
         }
     }

@@ -19,9 +19,6 @@ use super::{
 
 /// `Max-Forwards` of what starts here (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: u32 = 70;
-/// The port of SIP when none is named (RFC 3261 §19.1.2).
-const SIP_PORT: u16 = 5060;
-
 /// The state of a dialog.
 pub(super) struct Dialog {
     pub(super) call_id: String,
@@ -42,6 +39,8 @@ pub(super) struct Dialog {
     pub(super) outlet: Outlet,
     /// The connection that the leg lives on, when it is a stream.
     pub(super) flow: Option<SipConnection>,
+    /// The name that the peer's certificate must bear, where a connection has to be made.
+    pub(super) certificate_name: String,
     /// The first peer's address, for what goes out before a dialog exists.
     pub(super) peer: SocketAddr,
     pub(super) trunk: Arc<str>,
@@ -148,22 +147,39 @@ pub(super) async fn transaction(
         TransactionKey::from_request(&request, TransactionRole::Client).map_err(StackFault::of)?;
     let peer = match way.peer {
         Some(peer) => peer,
-        None => resolve(way.next_hop).await?,
+        None => resolve(way.next_hop, way.outlet.transport).await?,
     };
     let flow = way.flow.filter(|flow| {
         flow.cancel_token()
             .is_none_or(|token| !token.is_cancelled())
     });
-    let connection = flow.or(way.outlet.socket);
+    let connection = match flow.or(way.outlet.socket) {
+        None if way.outlet.transport == Transport::Tls => {
+            Some(encrypted(inner, peer, &way.certificate_name).await?)
+        }
+        connection => connection,
+    };
     let mut transaction = Transaction::new_client(key, request, inner.endpoint.clone(), connection);
     transaction.destination = Some(sip_addr(way.outlet.transport, peer));
     Ok(transaction)
+}
+
+/// A connection by TLS. The stack opens none by itself, so that each is to whom it should be.
+async fn encrypted(
+    inner: &Inner,
+    peer: SocketAddr,
+    name: &str,
+) -> Result<SipConnection, StackFault> {
+    let dialler = inner.dialler.as_ref();
+    let dialler = dialler.ok_or_else(|| StackFault::of("we have no certificate for TLS"))?;
+    dialler.connection(inner, peer, name).await
 }
 
 /// How a request travels.
 pub(super) struct Way {
     outlet: Outlet,
     flow: Option<SipConnection>,
+    certificate_name: String,
     next_hop: sip::HostWithPort,
     peer: Option<SocketAddr>,
 }
@@ -174,6 +190,7 @@ impl Way {
         Self {
             outlet: dialog.outlet.clone(),
             flow: dialog.flow.clone(),
+            certificate_name: dialog.certificate_name.clone(),
             next_hop: dialog.next_hop(),
             peer: None,
         }
@@ -188,18 +205,21 @@ impl Way {
     }
 
     /// To an address, outside any dialog.
-    pub(super) fn to(outlet: Outlet, peer: SocketAddr) -> Self {
+    pub(super) fn to(outlet: Outlet, peer: SocketAddr, certificate_name: String) -> Self {
         Self {
             outlet,
             flow: None,
+            certificate_name,
             next_hop: peer.into(),
             peer: Some(peer),
         }
     }
 }
 
-async fn resolve(place: sip::HostWithPort) -> Result<SocketAddr, StackFault> {
-    let port = place.port.map_or(SIP_PORT, |port| port.value());
+async fn resolve(place: sip::HostWithPort, transport: Transport) -> Result<SocketAddr, StackFault> {
+    let port = place
+        .port
+        .map_or(transport.default_port(), |port| port.value());
     match place.host {
         Host::IpAddr(address) => Ok(SocketAddr::new(address, port)),
         Host::Domain(name) => tokio::net::lookup_host((name.to_string(), port))

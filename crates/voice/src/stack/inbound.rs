@@ -20,7 +20,7 @@ use super::{
     lock,
     message::{self, Extra},
     reliable::Reliable,
-    requests,
+    requests, tls,
 };
 
 /// Signals of one call that may wait for it.
@@ -150,6 +150,10 @@ fn leg_of(inner: &Arc<Inner>, transaction: &Transaction) -> Option<Arrived> {
         contact,
         outlet,
         flow: dialog::flow_of(transaction.connection.as_ref()),
+        certificate_name: tls::name_for(
+            inner.guard.acl().trunk(source.ip()).map(AsRef::as_ref),
+            source,
+        ),
         peer: source,
         trunk: trunk.clone(),
     };
@@ -197,11 +201,7 @@ fn leg_of(inner: &Arc<Inner>, transaction: &Transaction) -> Option<Arrived> {
 
 /// Our Contact: the user that was dialled, at our address.
 pub(super) fn contact_of(user: Option<&str>, outlet: &super::Outlet) -> String {
-    let parameter = match outlet.transport {
-        Transport::Udp => "",
-        Transport::Tcp => ";transport=tcp",
-        Transport::Tls => ";transport=tls",
-    };
+    let parameter = parameter_of(outlet.transport);
     let user = user
         .filter(|user| {
             user.bytes()
@@ -209,6 +209,20 @@ pub(super) fn contact_of(user: Option<&str>, outlet: &super::Outlet) -> String {
         })
         .map_or_else(String::new, |user| format!("{user}@"));
     format!("<sip:{user}{}{parameter}>", outlet.public)
+}
+
+/// How a URI names the transport (RFC 3261 §19.1.1).
+const fn parameter_of(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+    }
+}
+
+/// The URI of a machine.
+pub(super) fn uri_at(address: std::net::SocketAddr, transport: Transport) -> String {
+    format!("sip:{address}{}", parameter_of(transport))
 }
 
 /// The value of From or To without its tag, which the dialog keeps apart.

@@ -18,6 +18,7 @@ mod outbound;
 mod reliable;
 mod requests;
 mod tcp;
+mod tls;
 
 use std::{
     collections::HashMap,
@@ -44,6 +45,7 @@ pub use self::{
     leg::{Leg, LegId, OfferId, Signal, Signals},
     message::{Abilities, Extra, Refresher},
     outbound::{CallOut, Credentials},
+    tls::{TlsError, TlsFiles, TlsMaterial, certificate_expiry},
 };
 
 /// What identifies us in `User-Agent` and `Server`, on both legs alike.
@@ -183,6 +185,9 @@ impl fmt::Debug for Arrived {
 struct Inner {
     endpoint: EndpointInnerRef,
     outlets: Vec<Outlet>,
+    /// Opens connections by TLS, where we have a certificate.
+    dialler: Option<tls::Dialler>,
+    guard: Arc<Guard>,
     times: SipTimes,
     dialogs: Mutex<HashMap<DialogKey, Weak<leg::LegState>>>,
     /// INVITEs in work by (Call-ID, From tag, CSeq), against merged requests (RFC 3261 §8.2.2.2).
@@ -244,37 +249,47 @@ pub struct StackHolds {
 }
 
 impl Stack {
-    /// Binds every listener and starts to serve. Calls come out of the receiver.
+    /// Binds every listener and starts to serve. Calls come out of the receiver. `tls` is who we
+    /// are on listeners for TLS.
     ///
     /// # Errors
-    /// An address that cannot be had.
+    /// An address that cannot be had, or one for TLS without a certificate.
     pub async fn start(
         listen: &[Listen],
         times: SipTimes,
         guard: Arc<Guard>,
+        tls: Option<Arc<TlsMaterial>>,
     ) -> Result<(Self, mpsc::Receiver<Arrived>), StackError> {
         let stop = CancellationToken::new();
         let transports = TransportLayer::new(stop.child_token());
         transports.set_stream_idle_timeout(std::time::Duration::from_secs(STREAM_IDLE_S));
         let mut outlets = Vec::with_capacity(listen.len());
         let mut listeners = Vec::new();
+        let mut dialler = None;
         for place in listen {
             match place.transport {
                 Transport::Udp => {
                     outlets.push(Self::bind_udp(*place, &transports, &guard, &stop).await?);
                 }
-                Transport::Tcp => {
+                Transport::Tcp | Transport::Tls => {
                     let (listener, public) = Self::bind_tcp(*place)?;
                     outlets.push(Outlet {
-                        transport: Transport::Tcp,
+                        transport: place.transport,
                         public,
                         socket: None,
                     });
-                    listeners.push((listener, public));
-                }
-                Transport::Tls => {
-                    let why = "TLS is not offered by this version";
-                    return Err(StackError::of(place.address, why));
+                    let material = match place.transport {
+                        Transport::Tls => Some(tls.clone().ok_or_else(|| {
+                            StackError::of(place.address, "TLS needs a certificate and its key")
+                        })?),
+                        _ => None,
+                    };
+                    if let Some(material) = material.clone() {
+                        dialler.get_or_insert_with(|| {
+                            tls::Dialler::new(material, guard.clone(), public)
+                        });
+                    }
+                    listeners.push((listener, public, material));
                 }
             }
         }
@@ -282,6 +297,8 @@ impl Stack {
         let inner = Arc::new(Inner {
             endpoint: endpoint.inner.clone(),
             outlets,
+            dialler,
+            guard: guard.clone(),
             times,
             dialogs: Mutex::new(HashMap::new()),
             invites: Mutex::new(HashMap::new()),
@@ -300,8 +317,16 @@ impl Stack {
                 tracing::error!(%error, "the SIP stack stopped");
             }
         });
-        for (listener, public) in listeners {
-            tokio::spawn(tcp::accept(inner.clone(), listener, public, guard.clone()));
+        for (listener, public, material) in listeners {
+            let (inner, guard) = (inner.clone(), guard.clone());
+            match material {
+                Some(material) => {
+                    tokio::spawn(tls::accept(inner, listener, public, guard, material));
+                }
+                None => {
+                    tokio::spawn(tcp::accept(inner, listener, public, guard));
+                }
+            }
         }
         Ok((Self { inner }, arrived))
     }
@@ -399,16 +424,18 @@ impl Stack {
         outbound::call_out(&self.inner, what, signals)
     }
 
-    /// Asks a peer whether it lives (OPTIONS, RFC 3261 §11); the status it answers.
+    /// Asks a peer whether it lives (OPTIONS, RFC 3261 §11); the status it answers. Over TLS its
+    /// certificate must bear the name.
     ///
     /// # Errors
-    /// No listener of that transport, or a request that cannot be written.
+    /// No listener of that transport, no connection, or a request that cannot be written.
     pub async fn ask_options(
         &self,
         transport: Transport,
         peer: SocketAddr,
+        certificate_name: &str,
     ) -> Result<u16, StackFault> {
-        outbound::ask_options(&self.inner, transport, peer).await
+        outbound::ask_options(&self.inner, transport, peer, certificate_name).await
     }
 }
 

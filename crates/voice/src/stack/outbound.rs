@@ -55,6 +55,8 @@ pub struct CallOut {
     pub transport: Transport,
     /// Where.
     pub peer: SocketAddr,
+    /// The name that its certificate must bear, over TLS.
+    pub certificate_name: String,
     /// The Request-URI.
     pub uri: String,
     /// The value of `From`, without a tag.
@@ -100,6 +102,7 @@ pub(super) fn call_out(
         contact,
         outlet,
         flow: None,
+        certificate_name: what.certificate_name,
         peer: what.peer,
         trunk: what.trunk,
     };
@@ -416,25 +419,27 @@ pub(super) async fn ask_options(
     inner: &Arc<Inner>,
     transport: Transport,
     peer: SocketAddr,
+    certificate_name: &str,
 ) -> Result<u16, StackFault> {
     let outlet = inner
         .outlet(transport)
         .ok_or_else(|| StackFault::of("we do not listen by that transport"))?
         .clone();
-    let us = format!("<sip:{}>", outlet.public);
+    let us = inbound::contact_of(None, &outlet);
     let mut dialog = Dialog {
         call_id: message::new_call_id(),
         local_tag: message::new_tag(),
         remote_tag: None,
         local: us.clone(),
         remote: format!("<sip:{peer}>"),
-        target: sip::parse_uri(&format!("sip:{peer}")).map_err(StackFault::of)?,
+        target: sip::parse_uri(&inbound::uri_at(peer, transport)).map_err(StackFault::of)?,
         routes: Vec::new(),
         local_seq: 0,
         remote_seq: 0,
         contact: us,
         outlet: outlet.clone(),
         flow: None,
+        certificate_name: certificate_name.to_owned(),
         peer,
         trunk: "".into(),
     };
@@ -445,6 +450,12 @@ pub(super) async fn ask_options(
         vec![Extra::new("Accept", message::SDP)],
         None,
     );
-    let answer = requests::exchange(inner, request, Way::to(outlet, peer), None).await;
-    Ok(answer.map_or(408, |response| response.status_code.code()))
+    let way = Way::to(outlet, peer, certificate_name.to_owned());
+    let transaction = dialog::transaction(inner, request, way).await?;
+    let answer = requests::finish(transaction, None).await;
+    // The stack's own verdict about a peer that does not answer bears no tag.
+    let answer = answer.filter(|response| message::to_tag(response).is_some());
+    answer
+        .map(|response| response.status_code.code())
+        .ok_or_else(|| StackFault::of("no answer"))
 }

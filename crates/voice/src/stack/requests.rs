@@ -336,13 +336,20 @@ pub(super) async fn exchange(
     way: Way,
     auth: Option<(&Arc<LegState>, &Credentials)>,
 ) -> Option<Response> {
-    let mut transaction = match dialog::transaction(inner, request, way).await {
-        Ok(transaction) => transaction,
+    match dialog::transaction(inner, request, way).await {
+        Ok(transaction) => finish(transaction, auth).await,
         Err(error) => {
             tracing::debug!(%error, "a request could not be sent");
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// Sends what is ready to be sent and waits for its final answer.
+pub(super) async fn finish(
+    mut transaction: Transaction,
+    auth: Option<(&Arc<LegState>, &Credentials)>,
+) -> Option<Response> {
     transaction.send().await.ok()?;
     let mut retry = AuthRetry::new();
     while let Some(message) = transaction.receive().await {

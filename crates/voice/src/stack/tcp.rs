@@ -19,9 +19,8 @@ use crate::guard::Guard;
 const BACKLOG: u32 = 128;
 /// Connections held at once, from all peers.
 const CONNECTIONS_MAX: usize = 4096;
-/// How long to wait after a failed accept, in milliseconds: the usual cause is that file handles
-/// ran out.
-const ACCEPT_PAUSE_MS: u64 = 50;
+/// How long to wait after a failed accept: the usual cause is that file handles ran out.
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv6() {
@@ -55,7 +54,7 @@ pub(super) async fn accept(
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a SIP connection");
-                tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

@@ -72,6 +72,8 @@ pub(crate) struct Setup {
     pub(crate) trunk_a: Vec<(&'static str, String)>,
     pub(crate) trunk_b: Vec<(&'static str, String)>,
     pub(crate) password_b: Option<String>,
+    /// What A's trunk must prove.
+    pub(crate) password_a: Option<String>,
 }
 
 impl Default for Setup {
@@ -85,6 +87,7 @@ impl Default for Setup {
             trunk_a: Vec::new(),
             trunk_b: Vec::new(),
             password_b: None,
+            password_a: None,
         }
     }
 }
@@ -129,9 +132,12 @@ impl House {
             .await
             .expect("an import");
         assert_eq!(report.added, 1, "{report:?}");
-        for (name, peer, prefix, (fields, password)) in [
-            ("carrier-a", a, "137", (setup.trunk_a, None)),
-            ("carrier-b", b, "138", (setup.trunk_b, setup.password_b)),
+        let secret = |password: Option<String>| password.map(Secret::new);
+        let of_a = (None, secret(setup.password_a));
+        let of_b = (secret(setup.password_b), None);
+        for (name, peer, prefix, fields, (outbound_password, inbound_password)) in [
+            ("carrier-a", a, "137", setup.trunk_a, of_a),
+            ("carrier-b", b, "138", setup.trunk_b, of_b),
         ] {
             let mut all = vec![
                 ("Peers", peer.address.to_string()),
@@ -141,8 +147,8 @@ impl House {
             all.extend(fields);
             let change = TrunkChange {
                 fields: all,
-                outbound_password: password.map(Secret::new),
-                ..TrunkChange::default()
+                outbound_password,
+                inbound_password,
             };
             app.create_trunk(name, change).await.expect("a trunk");
         }
@@ -169,6 +175,10 @@ impl House {
 
     pub(crate) fn tcp_address(&self) -> SocketAddr {
         self.plane.addresses()[1].1
+    }
+
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        self.plane.addresses()[2].1
     }
 
     /// Keeps a prompt of the account: a tone.

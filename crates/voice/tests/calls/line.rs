@@ -87,10 +87,12 @@ impl Line {
                 "INVITE" => break next,
                 // A keep-alive.
                 "OPTIONS" => answer_options(&peer, &next).await,
+                // The last word of a node that died.
+                "CANCEL" => {}
                 other => panic!("a {other} before the INVITE"),
             }
         };
-        assert!(peer.is_tcp() || from == platform);
+        assert!(peer.is_stream() || from == platform);
         let (own, person) = peer.whose.names();
         Self {
             call_id: invite.header("Call-ID").expect("a Call-ID").to_owned(),
@@ -134,7 +136,7 @@ impl Line {
              {headers}{kind}Content-Length: {length}\r\n\r\n{body}",
             own = self.peer.whose.names().0,
             target = self.target,
-            transport = if self.peer.is_tcp() { "TCP" } else { "UDP" },
+            transport = self.peer.transport(),
             address = self.peer.address,
             local = self.local,
             remote = self.remote,

@@ -106,7 +106,7 @@ impl Message {
 /// How it sends.
 enum Way {
     Udp(Arc<UdpSocket>),
-    Tcp(mpsc::UnboundedSender<String>),
+    Stream(&'static str, mpsc::UnboundedSender<String>),
 }
 
 /// Who a carrier's customers are, and what they must not learn of the other's.
@@ -222,6 +222,19 @@ impl Peer {
 
     /// One that speaks over a connection: it opens it to the platform, or waits for it.
     pub(crate) async fn by_tcp(ip: &str, platform: Option<SocketAddr>) -> Self {
+        Self::by_stream(ip, platform, Wrap::Plain).await
+    }
+
+    /// As [`Peer::by_tcp`], over TLS.
+    pub(crate) async fn by_tls(ip: &str, platform: Option<SocketAddr>, wrap: Wrap) -> Self {
+        Self::by_stream(ip, platform, wrap).await
+    }
+
+    async fn by_stream(ip: &str, platform: Option<SocketAddr>, wrap: Wrap) -> Self {
+        let transport = match wrap {
+            Wrap::Plain => "TCP",
+            _ => "TLS",
+        };
         let place: SocketAddr = format!("{ip}:0").parse().expect("an address");
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
         socket.bind(place).expect("a port");
@@ -234,12 +247,14 @@ impl Peer {
         match platform {
             Some(platform) => {
                 let stream = socket.connect(platform).await.expect("a connection");
+                let stream = wrap.around(stream).await;
                 tokio::spawn(talk(stream, platform, sender, outgoing, kept));
             }
             None => {
                 let listener = socket.listen(1).expect("a listener");
                 tokio::spawn(async move {
                     let (stream, from) = listener.accept().await.expect("a connection");
+                    let stream = wrap.around(stream).await;
                     talk(stream, from, sender, outgoing, kept).await;
                 });
             }
@@ -247,7 +262,7 @@ impl Peer {
         Self {
             address,
             whose: Whose::at(ip),
-            way: Way::Tcp(out),
+            way: Way::Stream(transport, out),
             sound,
             messages,
             log,
@@ -256,8 +271,16 @@ impl Peer {
         }
     }
 
-    pub(crate) fn is_tcp(&self) -> bool {
-        matches!(self.way, Way::Tcp(_))
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.way, Way::Stream(..))
+    }
+
+    /// As Via names it.
+    pub(crate) fn transport(&self) -> &'static str {
+        match self.way {
+            Way::Udp(_) => "UDP",
+            Way::Stream(transport, _) => transport,
+        }
     }
 
     pub(crate) async fn send(&self, to: SocketAddr, text: &str) {
@@ -266,7 +289,7 @@ impl Peer {
                 let sent = socket.send_to(text.as_bytes(), to).await;
                 sent.expect("loopback takes it");
             }
-            Way::Tcp(out) => out.send(text.to_owned()).expect("the connection lives"),
+            Way::Stream(_, out) => out.send(text.to_owned()).expect("the connection lives"),
         }
     }
 
@@ -318,7 +341,7 @@ impl Peer {
         needles.push("\r\nReason:");
         for message in self.log() {
             // RFC 3261 §18.1.1: what is longer must not go as a datagram.
-            let is_short = self.is_tcp() || message.0.len() <= DATAGRAM_BYTES_MAX;
+            let is_short = self.is_stream() || message.0.len() <= DATAGRAM_BYTES_MAX;
             assert!(is_short || message.status().is_some(), "{}", message.0);
             let found = leaks(message.0.as_bytes(), &needles);
             assert!(found.is_empty(), "{found:?} in {}", message.0);
@@ -349,22 +372,53 @@ impl Peer {
     }
 }
 
+trait ReadWrite: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> ReadWrite for T {}
+type Stream = Box<dyn ReadWrite>;
+
+/// What is around a stream.
+pub(crate) enum Wrap {
+    Plain,
+    /// TLS, which we ask for.
+    Asked(Arc<rustls::ClientConfig>),
+    /// TLS, which we offer.
+    Offered(Arc<rustls::ServerConfig>),
+}
+
+impl Wrap {
+    async fn around(self, stream: tokio::net::TcpStream) -> Stream {
+        match self {
+            Self::Plain => Box::new(stream),
+            Self::Asked(config) => {
+                let name = rustls::pki_types::ServerName::try_from("127.0.0.1").expect("a name");
+                let connector = tokio_rustls::TlsConnector::from(config);
+                Box::new(connector.connect(name, stream).await.expect("a handshake"))
+            }
+            Self::Offered(config) => {
+                let acceptor = tokio_rustls::TlsAcceptor::from(config);
+                Box::new(acceptor.accept(stream).await.expect("a handshake"))
+            }
+        }
+    }
+}
+
 /// Reads and writes messages on a connection until it ends.
 async fn talk(
-    mut stream: tokio::net::TcpStream,
+    stream: Stream,
     from: SocketAddr,
     sender: mpsc::UnboundedSender<(Message, SocketAddr)>,
     mut outgoing: mpsc::UnboundedReceiver<String>,
     log: Arc<Mutex<Vec<Message>>>,
 ) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let (mut reader, mut writer) = stream.split();
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let mut text = String::new();
     let mut buffer = vec![0; 65_535];
     loop {
         tokio::select! {
             Some(message) = outgoing.recv() => {
                 writer.write_all(message.as_bytes()).await.expect("the connection takes it");
+                writer.flush().await.expect("the connection takes it");
             }
             read = reader.read(&mut buffer) => match read {
                 Ok(length) if length > 0 => text += &String::from_utf8_lossy(&buffer[..length]),
