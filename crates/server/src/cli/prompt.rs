@@ -24,6 +24,14 @@ pub(crate) enum Prompt {
         #[arg(long, value_name = "ID")]
         account: Option<String>,
     },
+    /// Show one prompt
+    Show {
+        /// Its code
+        code: String,
+        /// Account it belongs to [default: that of the key that asks]
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+    },
     /// Remove a prompt; bindings that name it connect without it
     Remove {
         /// Its code

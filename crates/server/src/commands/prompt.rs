@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::Prompt;
 use crate::client::Client;
 use crate::failure::{Failure, about};
-use crate::output::{Output, fields, list, table};
+use crate::output::{Output, fields, list, table, text};
 
 /// Runs the command.
 pub(crate) async fn run(client: &Client, output: Output, prompt: &Prompt) -> Result<(), Failure> {
@@ -33,6 +33,18 @@ pub(crate) async fn run(client: &Client, output: Output, prompt: &Prompt) -> Res
                 let rows: Vec<&Value> = list(found, "Records").iter().collect();
                 table(&rows, &columns)
             });
+        }
+        Prompt::Show { code, account } => {
+            let found = client
+                .call("ListPrompts", &json!({"AccountId": account}))
+                .await?;
+            let mut records = list(&found, "Records").iter();
+            let record = records.find(|record| text(record, "VoiceCode") == code);
+            let record = record.ok_or_else(|| {
+                Failure::new(format!("there is no prompt {code}"))
+                    .hint("`axbridge prompt list` lists them")
+            })?;
+            output.show(record, fields);
         }
         Prompt::Remove { code, account } => {
             let parameters = json!({"VoiceCode": code, "AccountId": account});

@@ -11,3 +11,4 @@ mod program;
 mod serve;
 mod settings;
 mod tls;
+mod trunks;

@@ -17,30 +17,33 @@ pub(super) fn look(store: &Store) -> Vec<Finding> {
         let says = format!("{} will be made at the first start", store.data.display());
         return vec![Finding::ok("data directory", says)];
     }
-    let mut findings = vec![directory(&store.data), space(&store.data)];
+    let mut findings = vec![
+        directory("data directory", &store.data),
+        space("disk space", &store.data),
+    ];
     findings.push(keys(store));
     findings
 }
 
-fn directory(data: &Path) -> Finding {
+pub(super) fn directory(check: &'static str, data: &Path) -> Finding {
     let place = data.display();
     match tempfile::NamedTempFile::new_in(data) {
-        Ok(_) => Finding::ok("data directory", format!("{place} can be written")),
-        Err(error) => Finding::fail("data directory", format!("{place}: {error}"))
+        Ok(_) => Finding::ok(check, format!("{place} can be written")),
+        Err(error) => Finding::fail(check, format!("{place}: {error}"))
             .hint("give the directory to the user that runs the server"),
     }
 }
 
-fn space(data: &Path) -> Finding {
+pub(super) fn space(check: &'static str, data: &Path) -> Finding {
     let Some(free_kib) = free_kib(data) else {
-        return Finding::warn("disk space", "`df` does not say how much is free");
+        return Finding::warn(check, "`df` does not say how much is free");
     };
     let says = format!("{} MiB free", free_kib / 1024);
-    let hint = "the server refuses to bind when the disk is full";
+    let hint = "when the disk is full the server refuses to bind, and calls are not recorded";
     match free_kib {
-        ..FREE_KIB_FAIL => Finding::fail("disk space", says).hint(hint),
-        FREE_KIB_FAIL..FREE_KIB_WARN => Finding::warn("disk space", says).hint(hint),
-        FREE_KIB_WARN.. => Finding::ok("disk space", says),
+        ..FREE_KIB_FAIL => Finding::fail(check, says).hint(hint),
+        FREE_KIB_FAIL..FREE_KIB_WARN => Finding::warn(check, says).hint(hint),
+        FREE_KIB_WARN.. => Finding::ok(check, says),
     }
 }
 

@@ -4,10 +4,12 @@
 mod disk;
 mod network;
 mod store;
+mod voice;
 
 use std::process::ExitCode;
 
 use axbridge_domain::numbering::Numbering;
+use axbridge_domain::trunk::Trunk;
 use serde_json::{Value, json};
 
 use crate::cli::{Global, Settings as SettingFlags};
@@ -102,10 +104,45 @@ async fn all(settings: &Settings) -> Vec<Finding> {
     findings.extend(numbering(settings));
     findings.extend(disk::look(&settings.store));
     let server = network::running_server(&settings.store.data).await;
-    findings.push(store::look(settings, server.as_ref()).await);
+    let store = store::look(settings, server.as_ref()).await;
+    findings.extend(store.findings);
     findings.extend(network::ports(settings, server.as_ref()).await);
     findings.extend(network::certificate(settings).await);
+    let trunks = with_trunks_of_settings(store.trunks, settings, &mut findings);
+    findings.extend(voice::look(settings, server.as_ref(), &trunks).await);
     findings
+}
+
+/// The trunks there are, and those that the settings describe, whether or not the server has read
+/// them.
+fn with_trunks_of_settings(
+    mut trunks: Vec<Trunk>,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) -> Vec<Trunk> {
+    // What cannot be read at all is told with the settings.
+    for (name, change) in settings.voice.trunks().unwrap_or_default() {
+        let described = name.parse().map(Trunk::new);
+        let described = described.map_err(|error| error.to_string());
+        let described = described.and_then(|mut trunk| {
+            for (field, text) in &change.fields {
+                trunk.set(field, text).map_err(|error| error.to_string())?;
+            }
+            trunk.check().map_err(|error| error.to_string())?;
+            Ok(trunk)
+        });
+        match described {
+            Ok(trunk) => {
+                trunks.retain(|known| known.name != trunk.name);
+                trunks.push(trunk);
+            }
+            Err(why) => {
+                let says = format!("voice.trunks: {name}: {why}");
+                findings.push(Finding::fail("settings", says));
+            }
+        }
+    }
+    trunks
 }
 
 fn numbering(settings: &Settings) -> Vec<Finding> {

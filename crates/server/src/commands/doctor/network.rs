@@ -5,9 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Finding;
+use crate::cli::Hidden;
+use crate::client::{Client, Target};
 use crate::config::Settings;
+use crate::failure::Failure;
 use crate::operator_file::{self, OperatorFile};
 use crate::wire::check_certificate;
+use axbridge_voice::stack::certificate_expiry;
 
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -26,6 +30,16 @@ pub(super) async fn running_server(data: &Path) -> Option<Server> {
     Some(Server {
         file,
         is_ready: health == 200,
+    })
+}
+
+/// A client of a running server, as its operator.
+pub(super) fn client_of(server: &Server) -> Result<Client, Failure> {
+    Client::new(Target {
+        endpoint: server.file.endpoint.clone(),
+        access_key: server.file.access_key_id.clone(),
+        secret: Hidden(server.file.secret_access_key.clone()),
+        ca_file: None,
     })
 }
 
@@ -80,10 +94,10 @@ fn serves(server: &Server, address: SocketAddr) -> bool {
 pub(super) async fn certificate(settings: &Settings) -> Option<Finding> {
     let files = settings.http.tls()?;
     Some(match check_certificate(&settings.http).await {
-        Ok(()) => Finding::ok(
-            "certificate",
-            format!("{} can be used", files.certificate.display()),
-        ),
+        Ok(()) => match certificate_expiry(&files.certificate) {
+            Ok(expires_at) => super::voice::expiry("certificate", expires_at),
+            Err(error) => Finding::fail("certificate", error.to_string()),
+        },
         Err(failure) => Finding::of("certificate", &failure),
     })
 }
