@@ -133,6 +133,7 @@ pub(crate) fn command(call: &Call, chance: u64) -> BindCommand {
             voice_code: None,
             order_id: None,
             industrial_id: None,
+            talk_s_max: None,
         },
         idempotency: key.map(|key| Idempotency {
             action: "BindAXB",

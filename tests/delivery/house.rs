@@ -244,6 +244,7 @@ pub(crate) async fn bind(
             voice_code: None,
             order_id: None,
             industrial_id: None,
+            talk_s_max: None,
         },
         idempotency_key: None,
         dry_run: false,

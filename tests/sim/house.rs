@@ -212,6 +212,7 @@ impl House {
                 voice_code: None,
                 order_id: None,
                 industrial_id: None,
+                talk_s_max: None,
             },
             idempotency_key,
             dry_run: bind.dry_run,

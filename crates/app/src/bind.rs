@@ -345,5 +345,9 @@ fn canonical(request: &BindRequest) -> String {
         text_of(&terms.order_id),
         text_of(&terms.industrial_id),
     );
+    // Only where there is one, so that keys of older versions still match.
+    if let Some(seconds) = terms.talk_s_max {
+        let _ = write!(text, ";talk{seconds}");
+    }
     text
 }

@@ -93,6 +93,13 @@ pub enum Announcement {
     Recorded,
 }
 
+/// The shorter of the binding's and the account's longest talk, in milliseconds.
+fn talk_ms_max(binding: &Binding, of_account: Option<u32>) -> Option<i64> {
+    let both = [binding.terms.talk_s_max, of_account];
+    let shortest = both.into_iter().flatten().min();
+    shortest.map(|seconds| i64::from(seconds) * 1000)
+}
+
 impl App {
     /// Where a call goes, judged at this moment.
     ///
@@ -230,7 +237,7 @@ impl App {
             shown_to_callee: shown_to_callee(&binding, callee, arrival.caller),
             direction,
             record,
-            talk_ms_max: terms.talk_s_max.map(|seconds| i64::from(seconds) * 1000),
+            talk_ms_max: talk_ms_max(&binding, terms.talk_s_max),
             account_calls_max: terms.calls_max,
             binding,
         })))

@@ -327,6 +327,8 @@ pub struct Terms {
     pub order_id: Option<String>,
     /// Industry registration.
     pub industrial_id: Option<String>,
+    /// The longest talk, in seconds; `None` leaves it to the account and the platform.
+    pub talk_s_max: Option<u32>,
 }
 
 /// A binding as it stands in the store.

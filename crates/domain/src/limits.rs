@@ -121,6 +121,12 @@ pub const TRUNK_NAME_CHARS_MAX: usize = 32;
 /// Characters of a machine's name (RFC 1035 §2.3.4).
 pub const HOST_CHARS_MAX: usize = 253;
 
+/// The shortest longest talk that a binding may ask for, in seconds.
+pub const TALK_S_LEAST: u32 = 60;
+
+/// The longest, in seconds.
+pub const TALK_S_MAX: u32 = 86_400;
+
 /// Trunks of an installation.
 pub const TRUNKS_MAX: usize = 256;
 

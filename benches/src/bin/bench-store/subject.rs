@@ -74,6 +74,7 @@ impl Binder {
                 voice_code: None,
                 order_id: None,
                 industrial_id: None,
+                talk_s_max: None,
             },
             idempotency: None,
             live_bindings_max: None,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::binding::{
     self, AUDIO_RECORD_FLAG, AX_CONFLICT_AXB_FLAG, BOUND_FIELDS, CALL_DISPLAY_TYPE, CLIENT_TOKEN,
     DRY_RUN, EXPIRE_TIME, IDEMPOTENT_ID, INDUSTRIAL_ID, ORDER_ID, OUT_ID, PHONE_NO_A, PHONE_NO_B,
-    USER_DATA, VERIFY_FLAG, VOICE_CODE,
+    TALK_SECONDS_MAX, USER_DATA, VERIFY_FLAG, VOICE_CODE,
 };
 use super::parameters::NUMBER_POOL_NO;
 use crate::action::{Action, Kind, Parameter, Permission, ResultShape};
@@ -38,6 +38,7 @@ pub(super) const ACTION: Action = Action {
         OUT_ID,
         ORDER_ID,
         INDUSTRIAL_ID,
+        TALK_SECONDS_MAX,
         CLIENT_TOKEN,
         IDEMPOTENT_ID,
         DRY_RUN,

@@ -99,6 +99,17 @@ pub(super) const ORDER_ID: Parameter = Parameter::optional(
     "Order id, for 700 numbers.",
 );
 
+pub(super) const TALK_SECONDS_MAX: Parameter = Parameter::optional(
+    "TalkSecondsMax",
+    Kind::Integer {
+        min: limits::TALK_S_LEAST as i64,
+        max: limits::TALK_S_MAX as i64,
+        zero_is_absent: true,
+    },
+    "The longest talk of its calls, in seconds, with a tone in the last minute; the account's and \
+     the platform's longest hold too (axbridge extension).",
+);
+
 pub(super) const INDUSTRIAL_ID: Parameter = Parameter::optional(
     "IndustrialId",
     Kind::Text {
@@ -187,7 +198,7 @@ const B_CITY_FIELD: Field = Field::new(
 .or_absent();
 
 /// What a bind asks for, but for its X. The parameters from `PHONE_NO_A` to
-/// `INDUSTRIAL_ID` must be in the action's table.
+/// `TALK_SECONDS_MAX` must be in the action's table.
 pub(super) fn terms(call: &Call<'_>) -> Result<Terms, CallError> {
     Ok(Terms {
         a: call.need("PhoneNoA")?,
@@ -202,6 +213,9 @@ pub(super) fn terms(call: &Call<'_>) -> Result<Terms, CallError> {
         voice_code: call.get("VoiceCode")?,
         order_id: call.get("OrderId")?,
         industrial_id: call.get("IndustrialId")?,
+        talk_s_max: call
+            .get::<i64>("TalkSecondsMax")?
+            .and_then(|seconds| u32::try_from(seconds).ok()),
     })
 }
 

@@ -19,7 +19,7 @@ pub(super) const FIELDS: &[Field] = &fields(FieldKind::Integer);
 /// The fields of one record of the list.
 pub(super) const RECORD_FIELDS: &[Field] = &with_parent(fields(FieldKind::ListTime));
 
-const FIELD_COUNT: usize = 17;
+const FIELD_COUNT: usize = 18;
 
 const fn text(name: &'static str, doc: &'static str) -> Field {
     Field::new(name, FieldKind::Text, doc)
@@ -56,6 +56,12 @@ const fn fields(time: FieldKind) -> [Field; FIELD_COUNT] {
         text("OutId", "The bind's; empty when it had none."),
         text("OrderId", "The bind's; empty when it had none."),
         text("IndustrialId", "The bind's; empty when it had none."),
+        Field::new(
+            "TalkSecondsMax",
+            FieldKind::Integer,
+            "The bind's, which is an axbridge extension; absent when it had none.",
+        )
+        .or_absent(),
     ]
 }
 
@@ -113,7 +119,10 @@ fn record(view: &BindingView, times_as_text: bool) -> Map<String, Value> {
         ("IndustrialId", said(&terms.industrial_id)),
     ];
     let named = fields.map(|(name, value)| (name.to_owned(), value));
-    named.into_iter().collect()
+    let limit = terms
+        .talk_s_max
+        .map(|seconds| ("TalkSecondsMax".to_owned(), json!(seconds)));
+    named.into_iter().chain(limit).collect()
 }
 
 const fn display_name(display: DisplayType) -> &'static str {

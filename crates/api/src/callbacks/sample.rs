@@ -103,6 +103,7 @@ fn binding(account: AccountId, now: Timestamp) -> Option<Binding> {
             voice_code: None,
             order_id: None,
             industrial_id: None,
+            talk_s_max: None,
         },
     })
 }

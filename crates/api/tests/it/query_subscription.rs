@@ -37,6 +37,28 @@ async fn it_shows_all_that_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_longest_talk_is_taken_within_its_bounds_and_shown() {
+    let test = TestApp::start().await;
+    let client = test.application().await;
+    let pool = test.pool(&[(X, "010")]).await;
+    let mut wish = test.wish(&pool, A);
+    for wrong in [59, 86_401, -1] {
+        wish["TalkSecondsMax"] = json!(wrong);
+        let answer = client.call("SelectNumberAndBindAXB", wish.clone()).await;
+        answer.expect_error("InvalidParameter", "TalkSecondsMax");
+    }
+    for (asked, shown) in [(json!("600"), json!(600)), (json!(0), json!(null))] {
+        wish["TalkSecondsMax"] = asked;
+        let bound = client.ok("SelectNumberAndBindAXB", wish.clone()).await;
+        let query = json!({"SubId": bound["SubId"]});
+        let found = client.ok("QuerySubscription", query).await;
+        assert_eq!(found["TalkSecondsMax"], shown);
+        let unbind = json!({"NumberPoolNo": pool, "SubId": bound["SubId"]});
+        client.ok("UnbindAXB", unbind).await;
+    }
+}
+
+#[tokio::test]
 async fn the_pool_may_be_left_out_but_must_fit_when_it_is_given() {
     let test = TestApp::start().await;
     let client = test.application().await;

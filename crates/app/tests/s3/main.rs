@@ -146,6 +146,7 @@ async fn finished_call(app: &App) -> CallId {
             voice_code: None,
             order_id: None,
             industrial_id: None,
+            talk_s_max: None,
         },
         idempotency_key: None,
         dry_run: false,

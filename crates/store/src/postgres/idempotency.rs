@@ -210,7 +210,10 @@ fn encode(binding: &Binding) -> Vec<u8> {
         terms.b.map_or(0, PhoneNumber::to_bits),
         terms.expires_at.unix_ms().cast_unsigned(),
         terms.display.code().into(),
-        u64::from(terms.record) | u64::from(terms.verify) << 1 | u64::from(terms.exclusive) << 2,
+        u64::from(terms.record)
+            | u64::from(terms.verify) << 1
+            | u64::from(terms.exclusive) << 2
+            | u64::from(terms.talk_s_max.unwrap_or(0)) << TALK_SHIFT,
     ];
     for number in numbers {
         bytes.extend_from_slice(&number.to_be_bytes());
@@ -227,6 +230,9 @@ fn encode(binding: &Binding) -> Vec<u8> {
     }
     bytes
 }
+
+/// From this bit of the flags on stands the longest talk in seconds, 0 for none.
+const TALK_SHIFT: u32 = 8;
 
 fn put(bytes: &mut Vec<u8>, text: Option<&[u8]>) {
     let length = text.map_or(u32::MAX, |text| {
@@ -277,6 +283,7 @@ fn decode(account: AccountId, bytes: &[u8]) -> Option<Binding> {
             voice_code: text()?,
             order_id: text()?,
             industrial_id: text()?,
+            talk_s_max: u32::try_from(flags >> TALK_SHIFT).ok().filter(|it| *it > 0),
         },
     })
 }
@@ -330,6 +337,7 @@ mod tests {
                 voice_code: None,
                 order_id: None,
                 industrial_id: Some("i".to_owned()),
+                talk_s_max: Some(90),
             },
         };
         let bytes = encode(&binding);

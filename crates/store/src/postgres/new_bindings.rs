@@ -95,6 +95,37 @@ pub(super) async fn insert_bindings(
         .map(|column| &**column as &(dyn ToSql + Sync))
         .collect();
     transaction.execute(&statement, &values).await?;
+    limit_talks(transaction, account, bindings).await
+}
+
+/// Writes the longest talks of those bindings that ask for one; most ask for none, and so cost
+/// nothing.
+async fn limit_talks(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    bindings: &[NewBinding],
+) -> Result<(), Fault> {
+    let (ids, limits): (Vec<String>, Vec<i32>) = bindings
+        .iter()
+        .filter_map(|new| {
+            let limit = new.binding.terms.talk_s_max?;
+            Some((new.binding.sub_id.to_string(), limit.cast_signed()))
+        })
+        .unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE binding b SET talk_s_max = q.talk_s_max
+             FROM unnest($2::text[], $3::int4[]) q (sub_id, talk_s_max)
+             WHERE b.account = $1 AND b.sub_id = q.sub_id",
+        )
+        .await?;
+    let account = account_column(account);
+    transaction
+        .execute(&statement, &[&account, &ids, &limits])
+        .await?;
     Ok(())
 }
 

@@ -132,7 +132,8 @@ pub(super) fn pool_from(row: &Row) -> Result<Pool, StoreError> {
 
 pub(super) const BINDING_COLUMNS: &str = "b.sub_id, b.pool, b.x, b.x_city, b.a_key, b.b_key, \
      b.sealed, b.exclusive, b.display, b.record, b.verify, b.created_at, b.expires_at, \
-     b.ended_at, b.counted, b.user_data, b.out_id, b.voice_code, b.order_id, b.industrial_id";
+     b.ended_at, b.counted, b.user_data, b.out_id, b.voice_code, b.order_id, b.industrial_id, \
+     b.talk_s_max";
 
 /// A row of the table `binding`.
 #[derive(Debug, Clone)]
@@ -175,6 +176,7 @@ impl BindingRow {
                 voice_code: text("voice_code")?,
                 order_id: text("order_id")?,
                 industrial_id: text("industrial_id")?,
+                talk_s_max: column::<Option<i32>>(row, "talk_s_max")?.map(i32::cast_unsigned),
             },
         };
         let a = party_of(column(row, "a_key")?)?;

@@ -41,6 +41,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/postgres/0006_places.sql"),
     },
     Migration {
+        version: 7,
+        name: "talk",
+        sql: include_str!("../../migrations/postgres/0007_talk.sql"),
+    },
+    Migration {
         version: 8,
         name: "private",
         sql: include_str!("../../migrations/postgres/0008_private.sql"),

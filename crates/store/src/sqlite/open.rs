@@ -64,6 +64,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0006_places.sql"),
     },
     Migration {
+        version: 7,
+        name: "talk",
+        sql: include_str!("../../migrations/sqlite/0007_talk.sql"),
+    },
+    Migration {
         version: 8,
         name: "private",
         sql: include_str!("../../migrations/sqlite/0008_private.sql"),

@@ -26,6 +26,9 @@ const DISPLAY_BITS: i64 = 0b111;
 const RECORD_BIT: i64 = 1 << 3;
 const VERIFY_BIT: i64 = 1 << 4;
 const EXCLUSIVE_BIT: i64 = 1 << 5;
+/// From this bit on stands the longest talk in seconds, 0 for none: so it costs no column, and a
+/// binding's former selves keep it too.
+const TALK_SHIFT: u32 = 8;
 /// The parties are sealed at their keys; without it, at the SubId.
 const SEALED_AT_KEYS_BIT: i64 = 1 << 6;
 
@@ -103,12 +106,17 @@ pub(super) fn exclusive_from(flags: i64) -> bool {
     flags & EXCLUSIVE_BIT != 0
 }
 
+fn talk_from(flags: i64) -> Option<u32> {
+    u32::try_from(flags >> TALK_SHIFT).ok().filter(|it| *it > 0)
+}
+
 fn flags_of(terms: &Terms) -> i64 {
     let bit = |set: bool, bit: i64| if set { bit } else { 0 };
     i64::from(terms.display.code())
         | bit(terms.record, RECORD_BIT)
         | bit(terms.verify, VERIFY_BIT)
         | bit(terms.exclusive, EXCLUSIVE_BIT)
+        | i64::from(terms.talk_s_max.unwrap_or(0)) << TALK_SHIFT
         | SEALED_AT_KEYS_BIT
 }
 
@@ -236,6 +244,7 @@ impl BindingRow {
                 voice_code,
                 order_id,
                 industrial_id,
+                talk_s_max: talk_from(self.flags),
             },
         })
     }

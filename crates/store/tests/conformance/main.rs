@@ -34,6 +34,7 @@ mod reopen;
 mod retention;
 mod risk;
 mod routing;
+mod talk;
 mod trunks;
 mod unbind;
 mod update;

@@ -279,6 +279,7 @@ impl World {
                 voice_code: None,
                 order_id: None,
                 industrial_id: None,
+                talk_s_max: None,
             },
             idempotency: None,
             live_bindings_max: None,

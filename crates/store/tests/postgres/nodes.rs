@@ -241,6 +241,7 @@ pub(crate) fn select(nonce: u32, a: PhoneNumber, b: Option<PhoneNumber>) -> Bind
             voice_code: None,
             order_id: None,
             industrial_id: None,
+            talk_s_max: None,
         },
         idempotency: None,
         live_bindings_max: None,

@@ -239,6 +239,7 @@ impl House {
             voice_code: None,
             order_id: None,
             industrial_id: None,
+            talk_s_max: None,
         };
         change(&mut terms);
         let request = BindRequest {

@@ -25,6 +25,19 @@ async fn the_longest_talk_ends_for_both() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_binding_may_ask_for_a_shorter_talk_than_its_account() {
+    let setup = Setup {
+        terms: AccountTerms {
+            talk_s_max: Some(600),
+            ..AccountTerms::default()
+        },
+        ..quick()
+    };
+    let mut scene = talking(setup, |terms| terms.talk_s_max = Some(1)).await;
+    scene.both_are_hung_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_of_which_nothing_is_heard_ends() {
     let setup = quick_with(|settings| settings.silence_ms_max = Some(300));
     let mut scene = talking(setup, |_| ()).await;

@@ -112,6 +112,7 @@ fn command(
             voice_code: None,
             order_id: None,
             industrial_id: None,
+            talk_s_max: None,
         },
         idempotency: None,
         live_bindings_max: None,

@@ -1,0 +1,1 @@
+-- The longest talk of a binding stands in its flags, from bit 8 on. This step changes nothing.
