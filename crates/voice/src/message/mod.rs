@@ -89,7 +89,7 @@ pub struct Header<'a> {
 /// has to live somewhere while the message is read.
 #[derive(Debug)]
 pub struct Halves<'a> {
-    /// The header section as text; bytes that are no UTF-8 are replaced.
+    /// The header section as text; each byte that is no UTF-8 is a question mark.
     pub head: Cow<'a, str>,
     /// Everything after the empty line.
     pub rest: &'a [u8],
@@ -115,12 +115,25 @@ pub fn halves(bytes: &[u8]) -> Result<Halves<'_>, Flaw> {
         .windows(HEAD_END.len())
         .position(|window| window == HEAD_END)
         .ok_or(Flaw::NoHeadEnd)?;
-    let head = String::from_utf8_lossy(&bytes[..end]);
+    let head = readable(&bytes[..end]);
     Ok(Halves {
         is_utf8: matches!(head, Cow::Borrowed(_)),
         head,
         rest: &bytes[end + HEAD_END.len()..],
     })
+}
+
+/// Text that is no longer than its bytes, so that an answer repeating it cannot be either.
+fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    Cow::Owned(text)
 }
 
 /// A message that was split into its parts; nothing of their meaning is checked yet.
