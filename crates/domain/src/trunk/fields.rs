@@ -5,7 +5,8 @@
 use std::{fmt, fmt::Display, str::FromStr};
 
 use super::{
-    CallerIdHeader, DialledIn, NumberForm, Trunk, TrunkCodec, TrunkName, number_form::is_prefix,
+    CallerIdHeader, DialledIn, DigestAlgorithm, NumberForm, Trunk, TrunkCodec, TrunkName,
+    number_form::is_prefix,
 };
 use crate::limits;
 
@@ -139,6 +140,17 @@ pub const FIELDS: &[TrunkField] = &[
         String::clone,
         read_user
     ),
+    TrunkField {
+        name: "InboundAlgorithms",
+        is_list: true,
+        doc: "What it may answer our challenges with, the liked one first: sha-256, md5. Much gear \
+              reads only the first challenge and knows only md5; name md5 alone for it.",
+        get: |trunk| write_words(ALGORITHMS, &trunk.inbound_algorithms),
+        set: |trunk, text| {
+            trunk.inbound_algorithms = read_words(ALGORITHMS, text)?;
+            Ok(())
+        },
+    },
     field!(
         "CallerIdForm",
         "How the number of who calls is written: national, +86 or 0086.",
@@ -194,19 +206,9 @@ pub const FIELDS: &[TrunkField] = &[
         name: "Codecs",
         is_list: true,
         doc: "Codecs, the liked ones first: pcma, pcmu.",
-        get: |trunk| {
-            let words: Vec<&str> = trunk.codecs.iter().map(|it| word(CODECS, it)).collect();
-            words.join(",")
-        },
+        get: |trunk| write_words(CODECS, &trunk.codecs),
         set: |trunk, text| {
-            let mut codecs = Vec::new();
-            for item in items(text) {
-                let codec = read_word(CODECS, item)?;
-                if !codecs.contains(&codec) {
-                    codecs.push(codec);
-                }
-            }
-            trunk.codecs = codecs;
+            trunk.codecs = read_words(CODECS, text)?;
             Ok(())
         },
     },
@@ -288,6 +290,11 @@ const HEADERS: &[(&str, CallerIdHeader)] = &[
 const PLACES: &[(&str, DialledIn)] = &[
     ("Request-URI", DialledIn::RequestUri),
     ("To", DialledIn::To),
+];
+
+const ALGORITHMS: &[(&str, DigestAlgorithm)] = &[
+    ("sha-256", DigestAlgorithm::Sha256),
+    ("md5", DigestAlgorithm::Md5),
 ];
 
 const CODECS: &[(&str, TrunkCodec)] = &[("pcma", TrunkCodec::Pcma), ("pcmu", TrunkCodec::Pcmu)];
@@ -400,6 +407,26 @@ fn word<T: PartialEq>(words: &'static [(&'static str, T)], value: &T) -> &'stati
         .map_or("", |(word, _)| *word)
 }
 
+fn write_words<T: PartialEq>(words: &'static [(&'static str, T)], values: &[T]) -> String {
+    let texts: Vec<&str> = values.iter().map(|value| word(words, value)).collect();
+    texts.join(",")
+}
+
+/// Each item once, in the order of the text.
+fn read_words<T>(words: &'static [(&'static str, T)], text: &str) -> Result<Vec<T>, String>
+where
+    T: Copy + PartialEq,
+{
+    let mut values = Vec::new();
+    for item in items(text) {
+        let value = read_word(words, item)?;
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    Ok(values)
+}
+
 fn write_word<T: PartialEq>(words: &'static [(&'static str, T)]) -> impl Fn(&T) -> String {
     move |value| word(words, value).to_owned()
 }
@@ -440,6 +467,7 @@ mod tests {
             ("PrefixRules", "13,*>9"),
             ("ShownPrefixes", "170,171"),
             ("Codecs", "pcmu,PCMA,pcmu"),
+            ("InboundAlgorithms", "MD5,sha-256"),
             ("CallsMax", "30"),
             ("SymmetricRtp", "1"),
             ("AnswerRefusals", "true"),
@@ -453,6 +481,8 @@ mod tests {
         }
         assert_eq!(trunk.calls_max, Some(30));
         assert_eq!(trunk.codecs, [TrunkCodec::Pcmu, TrunkCodec::Pcma]);
+        let algorithms = [DigestAlgorithm::Md5, DigestAlgorithm::Sha256];
+        assert_eq!(trunk.inbound_algorithms, algorithms);
         assert_eq!(
             trunk.get("Networks").as_deref(),
             Some("192.0.2.0/24,2001:db8::/32")
@@ -481,6 +511,7 @@ mod tests {
             ("PrefixRules", "x"),
             ("ShownPrefixes", "17*"),
             ("Codecs", "g729"),
+            ("InboundAlgorithms", "sha-1"),
             ("CallsMax", "-1"),
             ("TlsName", "a b"),
             ("KeepAliveSeconds", "86401"),

@@ -101,6 +101,15 @@ pub enum TrunkCodec {
     Pcmu,
 }
 
+/// How a password is hashed when a trunk proves who it is (RFC 7616, RFC 8760).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DigestAlgorithm {
+    /// SHA-256.
+    Sha256,
+    /// MD5, which is all that older gear knows.
+    Md5,
+}
+
 /// Where a trunk writes the number that was dialled.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DialledIn {
@@ -133,6 +142,8 @@ pub struct Trunk {
     pub outbound_user: String,
     /// The user name that it must answer our challenges with; empty challenges nothing.
     pub inbound_user: String,
+    /// What it may answer with, the liked one first (RFC 8760 §2.4); much gear reads only the first.
+    pub inbound_algorithms: Vec<DigestAlgorithm>,
     /// How the number of who calls is written for it.
     pub caller_id_form: NumberForm,
     /// Which header carries it.
@@ -178,6 +189,7 @@ impl Trunk {
             media_networks: Vec::new(),
             outbound_user: String::new(),
             inbound_user: String::new(),
+            inbound_algorithms: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
             caller_id_form: NumberForm::National,
             caller_id_header: CallerIdHeader::From,
             dialled_form: NumberForm::National,
@@ -263,6 +275,10 @@ impl Trunk {
                 "an inbound trunk needs the networks that it sends from, such as 192.0.2.0/24: \
                  its peers are names, and names are no proof of origin",
             );
+        }
+        if self.inbound_algorithms.is_empty() {
+            let why = "a trunk needs an algorithm to prove itself by: sha-256, md5";
+            return wrong("InboundAlgorithms", why);
         }
         if self.codecs.is_empty() {
             return wrong("Codecs", "a trunk needs a codec: pcma, pcmu");

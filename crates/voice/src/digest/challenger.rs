@@ -11,6 +11,7 @@ use std::{
 };
 
 use aws_lc_rs::{constant_time, hmac, rand};
+use axbridge_domain::trunk::DigestAlgorithm;
 
 use super::{Algorithm, Ingredients, Parameters, hex};
 
@@ -41,6 +42,17 @@ pub enum Proof {
     Stale,
     /// They are wrong.
     Wrong,
+}
+
+/// What a peer must know, and how it may show it.
+#[derive(Clone, Copy)]
+pub struct Secret<'a> {
+    /// Its user name.
+    pub user: &'a str,
+    /// Its password.
+    pub password: &'a str,
+    /// The algorithms that count.
+    pub algorithms: &'a [DigestAlgorithm],
 }
 
 /// The request whose credentials are judged.
@@ -96,25 +108,32 @@ impl Challenger {
         })
     }
 
-    /// The values of WWW-Authenticate, the liked algorithm first (RFC 8760 §2.4).
+    /// The values of WWW-Authenticate in the order of these algorithms: the liked one first
+    /// (RFC 8760 §2.4).
     #[must_use]
-    pub fn challenge(&self, source: IpAddr, stale: bool, now_ms: u64) -> [String; 2] {
+    pub fn challenge(
+        &self,
+        algorithms: &[DigestAlgorithm],
+        source: IpAddr,
+        stale: bool,
+        now_ms: u64,
+    ) -> Vec<String> {
         let nonce = self.nonce(source, now_ms);
         let stale = if stale { ", stale=true" } else { "" };
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+        let values = algorithms.iter().map(|algorithm| {
             format!(
                 "Digest realm=\"{REALM}\", nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}",
-                algorithm.name()
+                Algorithm::from(*algorithm).name()
             )
-        })
+        });
+        values.collect()
     }
 
     /// Judges the values of Authorization.
     pub fn judge<'v>(
         &self,
         values: impl IntoIterator<Item = &'v str>,
-        user: &str,
-        password: &str,
+        secret: Secret<'_>,
         asked: Asked<'_>,
         now_ms: u64,
     ) -> Proof {
@@ -126,7 +145,7 @@ impl Challenger {
         let Some(given) = ours else {
             return Proof::Missing;
         };
-        match self.count_of(&given, user, password, asked) {
+        match self.count_of(&given, secret, asked) {
             None => Proof::Wrong,
             Some((nonce, count)) if self.is_open(nonce, count, asked, now_ms) => Proof::Right,
             Some(_) => Proof::Stale,
@@ -137,11 +156,13 @@ impl Challenger {
     fn count_of<'g>(
         &self,
         given: &Parameters<'g>,
-        user: &str,
-        password: &str,
+        secret: Secret<'_>,
         asked: Asked<'_>,
     ) -> Option<(&'g str, u64)> {
+        let Secret { user, password, .. } = secret;
         let algorithm = Algorithm::from_name(given.get("algorithm"))?;
+        let mut counting = secret.algorithms.iter().copied().map(Algorithm::from);
+        counting.find(|it| *it == algorithm)?;
         let (nonce, response) = (given.get("nonce")?, given.get("response")?);
         // Without qop nothing tells a replay; RFC 7616 §3.4 makes it a must.
         let (count, cnonce) = (given.get("nc")?, given.get("cnonce")?);
@@ -239,6 +260,8 @@ mod tests {
     use super::*;
     use crate::digest::best_challenge;
 
+    const BOTH: [DigestAlgorithm; 2] = [DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
+
     const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 5));
 
     fn challenger() -> Challenger {
@@ -261,14 +284,19 @@ mod tests {
     }
 
     fn judged(challenger: &Challenger, value: &str, asked: Asked<'_>, now_ms: u64) -> Proof {
-        challenger.judge([value], "trunk", "secret", asked, now_ms)
+        let secret = Secret {
+            user: "trunk",
+            password: "secret",
+            algorithms: &BOTH,
+        };
+        challenger.judge([value], secret, asked, now_ms)
     }
 
     #[test]
     fn right_credentials_are_taken_with_either_algorithm() {
         let challenger = challenger();
         for (index, at_ms) in [(0, 5), (1, 7)] {
-            let challenge = &challenger.challenge(SOURCE, false, at_ms)[index];
+            let challenge = &challenger.challenge(&BOTH, SOURCE, false, at_ms)[index];
             let wrong = answer(challenge, "guess");
             assert_eq!(judged(&challenger, &wrong, asked(b"1"), 8), Proof::Wrong);
             let right = answer(challenge, "secret");
@@ -277,9 +305,29 @@ mod tests {
     }
 
     #[test]
+    fn an_algorithm_that_was_not_offered_does_not_count() {
+        let challenger = challenger();
+        let both = challenger.challenge(&BOTH, SOURCE, false, 0);
+        assert_eq!(
+            challenger.challenge(&BOTH[1..], SOURCE, false, 0),
+            both[1..]
+        );
+        let secret = Secret {
+            user: "trunk",
+            password: "secret",
+            algorithms: &BOTH[..1],
+        };
+        for (challenge, proof) in both.iter().zip([Proof::Right, Proof::Wrong]) {
+            let value = answer(challenge, "secret");
+            let judged = challenger.judge([value.as_str()], secret, asked(b"1"), 1);
+            assert_eq!(judged, proof, "{challenge}");
+        }
+    }
+
+    #[test]
     fn a_replay_is_stale_and_a_repeat_is_not() {
         let challenger = challenger();
-        let [challenge, _] = challenger.challenge(SOURCE, false, 0);
+        let challenge = challenger.challenge(&BOTH, SOURCE, false, 0).swap_remove(0);
         let value = answer(&challenge, "secret");
         assert_eq!(
             judged(&challenger, &value, asked(b"first"), 1),
@@ -302,7 +350,7 @@ mod tests {
     #[test]
     fn credentials_are_for_one_request_from_one_address() {
         let challenger = challenger();
-        let [challenge, _] = challenger.challenge(SOURCE, false, 0);
+        let challenge = challenger.challenge(&BOTH, SOURCE, false, 0).swap_remove(0);
         let value = answer(&challenge, "secret");
         let other_uri = Asked {
             uri: "sip:y@h",
@@ -328,7 +376,9 @@ mod tests {
 
     /// Right in everything but who gave the nonce.
     fn challenger_value() -> String {
-        let [challenge, _] = challenger().challenge(SOURCE, false, 0);
+        let challenge = challenger()
+            .challenge(&BOTH, SOURCE, false, 0)
+            .swap_remove(0);
         answer(&challenge, "secret")
     }
 

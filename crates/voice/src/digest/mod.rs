@@ -8,9 +8,11 @@ mod answer;
 mod challenger;
 
 pub use answer::{Challenge, best_challenge};
-pub use challenger::{Asked, Challenger, NONCE_MS, Proof, REALM};
+pub use challenger::{Asked, Challenger, NONCE_MS, Proof, REALM, Secret};
 
 use std::fmt::Write;
+
+use axbridge_domain::trunk::DigestAlgorithm;
 
 use crate::message::comma_separated;
 
@@ -21,6 +23,15 @@ pub enum Algorithm {
     Sha256,
     /// MD5, which nothing but old peers should need.
     Md5,
+}
+
+impl From<DigestAlgorithm> for Algorithm {
+    fn from(algorithm: DigestAlgorithm) -> Self {
+        match algorithm {
+            DigestAlgorithm::Sha256 => Self::Sha256,
+            DigestAlgorithm::Md5 => Self::Md5,
+        }
+    }
 }
 
 impl Algorithm {

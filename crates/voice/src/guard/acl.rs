@@ -60,12 +60,12 @@ impl Acl {
         self.entry(source).map(|entry| &entry.trunk)
     }
 
-    /// What the trunk of that address must answer a challenge with; `None` if it is not
-    /// challenged.
-    pub(super) fn secret(&self, source: IpAddr) -> Option<(&str, Option<&str>)> {
+    /// The trunk of that address, if it must answer a challenge, and its password; without one it
+    /// can prove nothing.
+    pub(super) fn challenged(&self, source: IpAddr) -> Option<(&Trunk, Option<&str>)> {
         let entry = self.entry(source)?;
-        let user = entry.trunk.inbound_user.as_str();
-        (!user.is_empty()).then_some((user, entry.password.as_deref()))
+        let is_challenged = !entry.trunk.inbound_user.is_empty();
+        is_challenged.then_some((&*entry.trunk, entry.password.as_deref()))
     }
 
     fn entry(&self, source: IpAddr) -> Option<&Entry> {

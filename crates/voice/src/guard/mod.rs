@@ -31,7 +31,7 @@ use axbridge_domain::{
 
 use checks::Turned;
 
-use crate::digest::{Asked, Challenger, Proof};
+use crate::digest::{Asked, Challenger, Proof, Secret};
 use crate::message::{self, Message, StartLine};
 
 /// User-Agents of scanners, in lower case; a message whose User-Agent starts with one is dropped
@@ -278,7 +278,7 @@ impl Guard {
             Err(Turned::Away(cause)) => (Verdict::Drop(cause), None),
             Err(Turned::Down(refusal)) => {
                 // An authenticating trunk may be anybody: only its challenge is heard.
-                let hears = acl.secret(came.source).is_none() || self.is_for_proven(&refusal);
+                let hears = acl.challenged(came.source).is_none() || self.is_for_proven(&refusal);
                 // An answer to an answer would go on for ever (§8.1.3, §8.2).
                 match self.replies.to(&message, &refusal).filter(|_| hears) {
                     Some(reply) => (Verdict::Refuse(refusal), Some(reply)),
@@ -313,15 +313,16 @@ impl Guard {
         facts: Facts,
     ) -> Result<Facts, Turned> {
         let asks = facts.is_of_no_call || facts.new_call_to.is_some();
-        if let Some((user, password)) = acl.secret(came.source).filter(|_| asks) {
-            match self.proof(message, user, password, came) {
+        if let Some((trunk, password)) = acl.challenged(came.source).filter(|_| asks) {
+            let challenge = |stale, cause| Err(self.challenge(trunk, came, stale, cause));
+            match self.proof(message, trunk, password, came) {
                 Proof::Right => {}
                 Proof::Missing | Proof::Wrong if facts.is_of_no_call => {
                     return Err(Turned::Away(Cause::Challenged));
                 }
-                Proof::Missing => return Err(self.challenge(came, false, Cause::Challenged)),
-                Proof::Stale => return Err(self.challenge(came, true, Cause::Challenged)),
-                Proof::Wrong => return Err(self.challenge(came, false, Cause::Credentials)),
+                Proof::Missing => return challenge(false, Cause::Challenged),
+                Proof::Stale => return challenge(true, Cause::Challenged),
+                Proof::Wrong => return challenge(false, Cause::Credentials),
             }
         }
         self.within_rates(facts, came)
@@ -339,7 +340,7 @@ impl Guard {
     fn proof(
         &self,
         message: &Message<'_>,
-        user: &str,
+        trunk: &Trunk,
         password: Option<&str>,
         came: &Came<'_>,
     ) -> Proof {
@@ -355,15 +356,21 @@ impl Guard {
             source: came.source,
         };
         let values = message.all("Authorization");
-        challenger.judge(values, user, password, asked, came.now_ms)
+        let secret = Secret {
+            user: &trunk.inbound_user,
+            password,
+            algorithms: &trunk.inbound_algorithms,
+        };
+        challenger.judge(values, secret, asked, came.now_ms)
     }
 
-    fn challenge(&self, came: &Came<'_>, stale: bool, cause: Cause) -> Turned {
+    fn challenge(&self, trunk: &Trunk, came: &Came<'_>, stale: bool, cause: Cause) -> Turned {
         let Some(challenger) = &self.challenger else {
             return Turned::Away(cause);
         };
         let mut refusal = Refusal::new(401, "Unauthorized", cause);
-        for value in challenger.challenge(came.source, stale, came.now_ms) {
+        let algorithms = &trunk.inbound_algorithms;
+        for value in challenger.challenge(algorithms, came.source, stale, came.now_ms) {
             refusal = refusal.with("WWW-Authenticate", value);
         }
         refusal.into()
