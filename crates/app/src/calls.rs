@@ -143,7 +143,7 @@ impl App {
             CallRoute::UnknownNumber => {
                 return Ok(Admission::Refuse {
                     call: None,
-                    result: CallResult::RoutingFailure,
+                    result: CallResult::VacantNumber,
                     announcement: Announcement::OutOfService,
                 });
             }
