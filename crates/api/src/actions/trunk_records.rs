@@ -83,6 +83,7 @@ pub(super) const TRUNK_PARAMETERS: &[Parameter] = &[
         PASSWORD,
         "The password that it must answer our challenges with. It is never shown again.",
     ),
+    field("InboundAlgorithms", LIST),
     field("CallerIdForm", FORM),
     field(
         "CallerIdHeader",
@@ -120,6 +121,7 @@ pub(super) const TRUNK: &[Field] = &[
     shown("MediaNetworks", FieldKind::Texts),
     shown("OutboundUser", FieldKind::Text),
     shown("InboundUser", FieldKind::Text),
+    shown("InboundAlgorithms", FieldKind::Texts),
     shown("CallerIdForm", FieldKind::Text),
     shown("CallerIdHeader", FieldKind::Text),
     shown("DialledForm", FieldKind::Text),

@@ -80,7 +80,7 @@ impl VoiceSettings {
 /// The final answer to a caller whose call is refused for this reason.
 pub(super) const fn refusal_status(result: CallResult) -> u16 {
     match result {
-        CallResult::NoBinding | CallResult::NumberAbnormal => 404,
+        CallResult::NoBinding | CallResult::NumberAbnormal | CallResult::VacantNumber => 404,
         CallResult::RoutingFailure | CallResult::TrunkConcurrency | CallResult::PlatformError => {
             503
         }
