@@ -6,6 +6,7 @@ mod bench;
 mod callback;
 mod phone;
 mod prompt;
+mod trace;
 mod trunk;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use bench::{Bench, BenchMix};
 pub(crate) use callback::{Callback, Event, Period};
 pub(crate) use phone::{Fate, Phone, PhoneCall, PhoneListen, PhoneVoice, Sound};
 pub(crate) use prompt::Prompt;
+pub(crate) use trace::Trace;
 pub(crate) use trunk::{Trunk, TrunkFields};
 
 /// Self-hosted privacy numbers, wire-compatible with the vms API 2022-01-01.
@@ -132,6 +134,8 @@ pub(crate) enum Command {
     /// A scripted softphone and carrier, for tests without a carrier
     #[command(subcommand)]
     Phone(Phone),
+    /// What a server's log says about one call, message by message
+    Trace(Trace),
     /// Check settings, store, clock, ports and disk
     Doctor(Settings),
     /// Put load on a server and measure its answers

@@ -18,6 +18,7 @@ mod prompt;
 mod resolve;
 mod risk;
 mod serve;
+mod trace;
 mod trunk;
 
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Trunk(trunk) => trunk::run(&client(&global)?, output, trunk).await?,
         Command::Prompt(prompt) => prompt::run(&client(&global)?, output, prompt).await?,
         Command::Phone(phone) => return phone::run(&global, output, phone).await,
+        Command::Trace(asked) => return trace::run(asked),
         Command::Doctor(settings) => return doctor::run(&global, output, settings).await,
         Command::Bench(asked) => return bench::run(client(&global)?, output, asked).await,
         Command::Completions { shell } => completions::run(*shell),
