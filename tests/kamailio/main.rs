@@ -6,12 +6,10 @@
 //! installs it.
 
 mod carrier;
-mod front;
 mod node;
 
-use axbridge_tests::leaks::assert_no_leak;
+use axbridge_tests::{kamailio::Front, leaks::assert_no_leak};
 use carrier::Carrier;
-use front::Front;
 use node::{Mood, Node};
 
 /// Calls that are made to see how they are spread.
@@ -19,11 +17,11 @@ const CALLS: usize = 8;
 
 async fn house() -> Option<(Front, [Node; 2], Carrier)> {
     if !Front::is_installed() {
-        eprintln!("kamailio is not installed; nothing was tried (apt-get install kamailio)");
         return None;
     }
     let nodes = [Node::start().await, Node::start().await];
-    let front = Front::start(&nodes.each_ref().map(Node::address), "127.0.0.2/32");
+    let addresses = nodes.each_ref().map(Node::address);
+    let front = Front::start("127.0.0.1", &addresses, &["127.0.0.2/32"]);
     let carrier = Carrier::start("127.0.0.2", front.address()).await;
     carrier.until_answered("OPTIONS").await;
     Some((front, nodes, carrier))

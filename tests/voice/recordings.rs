@@ -1,44 +1,20 @@
 //! What recorded calls leave.
 
 use std::{
-    path::PathBuf,
+    path::Path,
     time::{Duration, Instant},
 };
 
-use axbridge_voice::{
-    audio::{Clip, ClipLimits, tone_share},
-    phone::{Script, Stage},
-};
+use axbridge_voice::phone::{Script, Stage};
 use serde_json::json;
 
-use crate::house::{A_HZ, B_HZ, House, PATIENCE, POLL, Server, report, rings, until_heard, walk};
-
-/// The file of that ending, once it is there.
-async fn file(house: &House, ending: &str) -> PathBuf {
-    let started = Instant::now();
-    loop {
-        let mut files = Vec::new();
-        walk(house.folder.path(), &mut files);
-        let found = files
-            .into_iter()
-            .find(|it| it.to_string_lossy().ends_with(ending));
-        if let Some(found) = found {
-            return found;
-        }
-        assert!(started.elapsed() < PATIENCE, "no file …{ending}");
-        tokio::time::sleep(POLL).await;
-    }
-}
+use crate::house::{
+    A_HZ, B_HZ, House, PATIENCE, POLL, Server, file, report, rings, seconds_of, until_heard,
+};
 
 /// How long each of the tones is in a file.
-fn tones(path: &PathBuf) -> [Duration; 2] {
-    let bytes = std::fs::read(path).expect("it can be read");
-    let clip = Clip::read(&bytes, ClipLimits::default()).expect("it is sound");
-    [A_HZ, B_HZ].map(|hz| {
-        let pieces = clip.samples().chunks_exact(400);
-        let loud = pieces.filter(|piece| tone_share(piece, hz) > 0.6).count();
-        Duration::from_millis(loud as u64 * 50)
-    })
+fn tones(path: &Path) -> [Duration; 2] {
+    seconds_of(path, [A_HZ, B_HZ])
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

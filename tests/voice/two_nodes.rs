@@ -3,32 +3,20 @@
 use axbridge_voice::phone::{Ended, Script, Stage};
 use serde_json::json;
 
+use crate::database::Database;
 use crate::house::{A, A_HZ, House, Server, X, report, rings};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_on_one_node_goes_by_a_binding_of_the_other() {
-    let url = std::env::var("TEST_DATABASE_URL").unwrap_or_default();
-    if url.is_empty() {
-        println!("skipped: TEST_DATABASE_URL is not set");
+    let Some(database) = Database::make("two_nodes").await else {
         return;
-    }
-    let name = format!("voice_{}", std::process::id());
-    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
-        .await
-        .expect("TEST_DATABASE_URL names a server");
-    tokio::spawn(connection);
-    let made = client
-        .batch_execute(&format!("CREATE DATABASE {name}"))
-        .await;
-    made.expect("it may make databases");
-    let (server, _) = url.rsplit_once('/').expect("a database in the URL");
-    let database = format!("{server}/{name}");
-    let house = House::with(&[("STORE__URL", &database)]).await;
+    };
+    let house = House::with(&[("STORE__URL", database.url())]).await;
     let keys = std::fs::read_to_string(house.server.data.join("keys")).expect("keys");
     let other = Server::start(
         &house.folder.path().join("data-2"),
         &house.folder.path().join("logs-2"),
-        &[("STORE__URL", &database), ("STORE__KEYS", &keys)],
+        &[("STORE__URL", database.url()), ("STORE__KEYS", &keys)],
     );
     let sub_id = house.bind(json!({}));
     let mut out = house.a.call(other.sip(), A, X, Script::tone(A_HZ)).await;
@@ -47,8 +35,5 @@ async fn a_call_on_one_node_goes_by_a_binding_of_the_other() {
     assert_eq!(report(late).await.ended, Ended::Refused(404));
     drop(other);
     drop(house);
-    let dropped = client
-        .batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
-        .await;
-    dropped.expect("nobody needs it any more");
+    database.remove().await;
 }

@@ -15,6 +15,7 @@ mod process;
 mod report;
 mod sdk;
 mod sim;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -46,6 +47,10 @@ cargo xtask CHORE
           the simulation in release: the heart for 5 million steps and the
           application for 10 thousand, at --long for 100 million and 100
           thousand; or one history again, as a failure prints it
+  soak [--minutes N] [--cps N]
+          calls with sound and recordings through the program in release, for an
+          hour and two a second if not said otherwise: none fails, each leaves
+          what it should, memory, files and ports stay flat
   bench-heart [--quick | --long]
           time and memory of the in-memory heart, how many numbers a pool needs,
           and, without --quick, the gateway's hot functions
@@ -90,6 +95,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("fuzz") => fuzz::fuzz(&arguments[1..]),
         Some("crash") => crash::crash(&arguments[1..]),
         Some("deliveries") => bench::deliveries(&arguments[1..]),
+        Some("soak") => soak::soak(&arguments[1..]),
         Some("sim") => sim::simulate(&arguments[1..]),
         Some("bench-heart") => bench::heart(&arguments[1..]),
         Some("bench-media") => bench::media(&arguments[1..]),
