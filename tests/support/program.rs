@@ -69,7 +69,7 @@ impl Server {
         std::fs::create_dir_all(logs).expect("a directory of logs");
         let mut command = clean(program());
         // What is said at the least severe level must not tell either.
-        command.env("AXBRIDGE__LOG__LEVEL", "debug,tokio_postgres=warn");
+        command.env("AXBRIDGE__LOG__LEVEL", "trace,tokio_postgres=warn");
         command.env("AXBRIDGE__VOICE__LANGUAGES", "en");
         for (name, value) in settings {
             command.env(format!("AXBRIDGE__{name}"), value);
@@ -103,6 +103,41 @@ impl Server {
     #[must_use]
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.logs.join(name)).unwrap_or_default()
+    }
+
+    /// The memory it holds, in KiB.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kib.expect("a size").trim().parse().expect("a number")
+    }
+
+    /// What a command of the program prints about this server.
+    ///
+    /// # Panics
+    /// When the command fails.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let mut command = clean(program());
+        let done = command.arg("--data").arg(&self.data).args(arguments);
+        let done = done.output().expect("the program can be started");
+        let printed = String::from_utf8(done.stdout).expect("text");
+        let error = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{arguments:?}: {printed}{error}");
+        printed
+    }
+
+    /// Whether it has not ended yet; what has ended and was not waited for is a zombie.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
     }
 
     /// The number of its process.

@@ -1,19 +1,16 @@
 //! The program, a carrier for A and one for B, and short words for what scenarios do.
 
 use std::{
-    fs::File,
-    net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::OnceLock,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use axbridge_tests::{
-    leaks::{assert_no_leak, leaks, leaks_in_files},
-    signed_client::SignedClient,
+use axbridge_tests::leaks::{assert_no_leak, leaks, leaks_in_files};
+pub(crate) use axbridge_tests::program::{PATIENCE, POLL, Server};
+use axbridge_voice::{
+    audio::{Clip, ClipLimits, tone_share},
+    phone::{CallReport, Phone, PhoneCall, Script},
 };
-use axbridge_voice::phone::{CallReport, Phone, PhoneCall, Script};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -23,192 +20,14 @@ pub(crate) const STRANGER: &str = "13700000003";
 pub(crate) const X: &str = "17000000004";
 
 /// Hosts of the two carriers, which the other side must not learn.
-const A_HOST: &str = "127.0.0.2";
-const B_HOST: &str = "127.0.0.3";
+pub(crate) const A_HOST: &str = "127.0.0.2";
+pub(crate) const B_HOST: &str = "127.0.0.3";
 
 /// What the two say.
 pub(crate) const A_HZ: f32 = 440.0;
 pub(crate) const B_HZ: f32 = 880.0;
 /// How much of a tone counts as heard.
 pub(crate) const HEARD: Duration = Duration::from_millis(300);
-
-/// After this long a test has hung.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-pub(crate) const POLL: Duration = Duration::from_millis(20);
-
-/// The program, built in the profile of this test if it is not yet.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let this = std::env::current_exe().expect("this test has a path");
-        let profile = this.ancestors().nth(2).expect("target/PROFILE/deps/test");
-        let mut build = Command::new(env!("CARGO"));
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        build.args(["build", "--quiet", "--package", "axbridge", "--target-dir"]);
-        build.arg(profile.parent().expect("target"));
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        let built = build.status().expect("cargo can be started");
-        assert!(built.success(), "axbridge can be built");
-        profile.join("axbridge")
-    })
-}
-
-/// One running server.
-pub(crate) struct Server {
-    child: Child,
-    pub(crate) data: PathBuf,
-    logs: PathBuf,
-}
-
-impl Server {
-    /// Starts it with these settings from the environment and waits until it takes calls.
-    pub(crate) fn start(data: &Path, logs: &Path, settings: &[(&str, &str)]) -> Self {
-        std::fs::create_dir_all(logs).expect("a directory of logs");
-        let mut command = Command::new(program());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("AXBRIDGE_") {
-                command.env_remove(name);
-            }
-        }
-        // What is said at the least severe level must not tell either.
-        command.env("AXBRIDGE__LOG__LEVEL", "trace,tokio_postgres=warn");
-        command.env("AXBRIDGE__VOICE__LANGUAGES", "en");
-        for (name, value) in settings {
-            command.env(format!("AXBRIDGE__{name}"), value);
-        }
-        command.args(["serve", "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]);
-        command.args(["--operator-http", "127.0.0.1:0", "--data"]);
-        let file = |name: &str| File::create(logs.join(name)).expect("a log can be made");
-        let child = command
-            .arg(data)
-            .stdin(Stdio::null())
-            .stdout(file("out"))
-            .stderr(file("err"))
-            .spawn()
-            .expect("the program can be started");
-        let mut server = Self {
-            child,
-            data: data.to_owned(),
-            logs: logs.to_owned(),
-        };
-        let started = Instant::now();
-        while !server.read("out").contains("metrics and health on ") {
-            let ended = server.child.try_wait().expect("it can be waited for");
-            assert!(ended.is_none(), "it ended: {}", server.read("err"));
-            assert!(started.elapsed() < PATIENCE, "{}", server.read("err"));
-            std::thread::sleep(POLL);
-        }
-        server
-    }
-
-    /// The memory it holds, in KiB.
-    pub(crate) fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        kib.expect("a size").trim().parse().expect("a number")
-    }
-
-    /// What a command of the program prints about this server.
-    pub(crate) fn command(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(program());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("AXBRIDGE_") {
-                command.env_remove(name);
-            }
-        }
-        let done = command.arg("--data").arg(&self.data).args(arguments);
-        let done = done.output().expect("the program can be started");
-        let printed = String::from_utf8(done.stdout).expect("text");
-        let error = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{arguments:?}: {printed}{error}");
-        printed
-    }
-
-    /// Whether it has not ended yet; what has ended and was not waited for is a zombie.
-    fn is_running(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
-        stat.is_ok_and(|stat| !stat.contains(") Z "))
-    }
-
-    /// What it printed.
-    pub(crate) fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.logs.join(name)).unwrap_or_default()
-    }
-
-    fn file(&self) -> Value {
-        let text = std::fs::read_to_string(self.data.join("operator.json"));
-        serde_json::from_str(&text.expect("it has written operator.json")).expect("JSON")
-    }
-
-    /// Where it takes calls.
-    pub(crate) fn sip(&self) -> SocketAddr {
-        let text = self.file()["SipEndpoint"]
-            .as_str()
-            .expect("SIP is on")
-            .to_owned();
-        text.parse().expect("an address")
-    }
-
-    /// Calls an action as its operator.
-    pub(crate) fn call(&self, action: &str, parameters: Value) -> Value {
-        let mut client = SignedClient::of_operator(&self.data);
-        client.call(action, &parameters).done(action)
-    }
-
-    /// Its metrics.
-    pub(crate) fn metrics(&self) -> String {
-        use std::io::{Read as _, Write as _};
-        let url = self.file()["OperatorEndpoint"]
-            .as_str()
-            .expect("on")
-            .to_owned();
-        let address = url.trim_start_matches("http://").to_owned();
-        let mut stream = std::net::TcpStream::connect(&address).expect("it answers");
-        let request =
-            format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("sent");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("read");
-        text
-    }
-
-    /// Asks it to stop in order.
-    pub(crate) fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.expect("there is `kill`").success());
-    }
-
-    /// Ends it at once.
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
-    }
-
-    /// Waits for its end.
-    pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
-                return status;
-            }
-            assert!(started.elapsed() < PATIENCE, "{}", self.read("err"));
-            tokio::time::sleep(POLL).await;
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Everything of a scenario.
 pub(crate) struct House {
@@ -269,19 +88,7 @@ impl House {
 
     /// Binds with these other parameters; the SubId.
     pub(crate) fn bind(&self, more: Value) -> String {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .expect("after 1970");
-        let mut wish = json!({
-            "NumberPoolNo": self.pool, "PhoneNoA": A, "PhoneNoB": B,
-            "ExpireTime": now.as_secs() + 3600, "AudioRecordFlag": 0,
-        });
-        for (name, value) in more.as_object().expect("an object") {
-            wish[name] = value.clone();
-        }
-        let bound = self.server.call("SelectNumberAndBindAXB", wish);
-        assert_eq!(bound["PhoneNoX"], X);
-        bound["SubId"].as_str().expect("a SubId").to_owned()
+        bind_at(&self.server, &self.pool, more)
     }
 
     /// A calls X by this script.
@@ -408,6 +215,21 @@ pub(crate) fn stock(server: &Server) -> String {
     pool
 }
 
+/// Binds A and B with these other parameters; the SubId.
+pub(crate) fn bind_at(server: &Server, pool: &str, more: Value) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let mut wish = json!({
+        "NumberPoolNo": pool, "PhoneNoA": A, "PhoneNoB": B,
+        "ExpireTime": now.expect("after 1970").as_secs() + 3600, "AudioRecordFlag": 0,
+    });
+    for (name, value) in more.as_object().expect("an object") {
+        wish[name] = value.clone();
+    }
+    let bound = server.call("SelectNumberAndBindAXB", wish);
+    assert_eq!(bound["PhoneNoX"], X);
+    bound["SubId"].as_str().expect("a SubId").to_owned()
+}
+
 /// All files below a directory.
 pub(crate) fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -418,6 +240,38 @@ pub(crate) fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
             found.push(path);
         }
     }
+}
+
+/// The file of that ending, once it is there.
+pub(crate) async fn file(house: &House, ending: &str) -> PathBuf {
+    let started = Instant::now();
+    loop {
+        let mut files = Vec::new();
+        walk(house.folder.path(), &mut files);
+        let found = files
+            .into_iter()
+            .find(|it| it.to_string_lossy().ends_with(ending));
+        if let Some(found) = found {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "no file …{ending}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// How long each of these tones is in a file of sound; not at all if there is no sound in it yet.
+pub(crate) fn seconds_of<const COUNT: usize>(
+    path: &Path,
+    tones_hz: [f32; COUNT],
+) -> [Duration; COUNT] {
+    let bytes = std::fs::read(path).expect("it can be read");
+    let clip = Clip::read(&bytes, ClipLimits::default());
+    tones_hz.map(|hz| {
+        let samples = clip.as_ref().map_or(&[][..], |clip| clip.samples());
+        let pieces = samples.chunks_exact(400);
+        let loud = pieces.filter(|piece| tone_share(piece, hz) > 0.6).count();
+        Duration::from_millis(loud as u64 * 50)
+    })
 }
 
 /// The next call that a carrier takes.

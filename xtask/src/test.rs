@@ -17,6 +17,7 @@ pub(crate) fn everything() -> Result<()> {
         let clients = report.step("Vendor's clients", sdk::Clients::provide)?;
         let database = report.step("PostgreSQL", postgres::provide)?;
         report.step("Kamailio", kamailio)?;
+        report.step("sipp and baresip", sip_phones)?;
         check::all(report)?;
         report.suite("Tests, both stores", || rust_tests(&database))?;
         sdk::run(report, &clients, &database)?;
@@ -44,6 +45,22 @@ fn kamailio() -> Result<()> {
         Some(_) => Ok(()),
         None => install::debian(&["kamailio"], "Kamailio, for the front of the voice nodes"),
     }
+}
+
+/// Phones that are not ours, which the tests of calls start by themselves. A system that does not
+/// offer them goes without, and the tests say so.
+fn sip_phones() -> Result<()> {
+    let wanted = [("sipp", "sip-tester"), ("baresip", "baresip-core")];
+    for (_, package) in wanted
+        .iter()
+        .filter(|(program, _)| which(program).is_none())
+    {
+        let reason = "a phone that is not ours, for the tests of calls";
+        if let Err(error) = install::debian(&[package], reason) {
+            println!("going without {package}: {error:#}");
+        }
+    }
+    Ok(())
 }
 
 fn rust_tests(database: &Database) -> Result<()> {
