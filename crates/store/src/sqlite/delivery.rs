@@ -214,11 +214,11 @@ pub(super) fn drop_leases(connection: &Connection) -> rusqlite::Result<()> {
 
 /// The state of a delivery that is made of the event `o`: due, unless an earlier one of the same
 /// subject is unfinished or is made in the same statement.
-fn state_of_new(o: &str) -> String {
+pub(super) fn state_of_new(o: &str) -> String {
     format!(
         "CASE WHEN row_number() OVER (PARTITION BY r.id, {o}.subject ORDER BY {o}.id) > 1 \
-         OR EXISTS (SELECT 1 FROM delivery d WHERE d.receiver = r.id AND d.subject = {o}.subject \
-         AND d.state < 2) THEN 0 ELSE 1 END"
+         OR EXISTS (SELECT 1 FROM delivery d INDEXED BY delivery_order WHERE d.receiver = r.id \
+         AND d.subject = {o}.subject AND d.state < 2) THEN 0 ELSE 1 END"
     )
 }
 
@@ -307,6 +307,13 @@ fn replay_step(
     Ok((Some(end), made as u64))
 }
 
+/// Makes the oldest unfinished one of the subject due; it is already if it is another's turn. The
+/// index is named, here and where a delivery is made: by itself the engine reads all deliveries of
+/// the receiver in the order of events, those that were finished weeks ago included.
+pub(super) const NEXT: &str = "UPDATE delivery SET state = 1, next_at = ?3 WHERE receiver = ?1 \
+     AND state = 0 AND event = (SELECT min(event) FROM delivery INDEXED BY delivery_order \
+     WHERE receiver = ?1 AND subject = ?2 AND state < 2)";
+
 fn finish(
     connection: &Connection,
     receiver: ReceiverId,
@@ -317,10 +324,6 @@ fn finish(
     const UPDATE: &str = "UPDATE delivery SET state = ?4, next_at = ?5, holder = 0, failures = ?6, \
          status = ?7, note = ?8 WHERE receiver = ?1 AND event = ?2 AND state = 1 AND holder = ?3 \
          RETURNING subject";
-    // The oldest unfinished one of the subject; it is due already if it is another's turn.
-    const NEXT: &str = "UPDATE delivery SET state = 1, next_at = ?3 WHERE receiver = ?1 AND state = 0 \
-         AND event = (SELECT min(event) FROM delivery WHERE receiver = ?1 AND subject = ?2 \
-         AND state < 2)";
     let (state, at) = finished.outcome.state_and_moment(now);
     let receiver = id_column(receiver);
     let subject: Option<String> = connection

@@ -6,6 +6,7 @@ mod calls;
 mod directory;
 mod history;
 mod lean;
+mod plans;
 mod power_loss;
 
 use std::{path::Path, sync::Arc};
