@@ -122,7 +122,6 @@ impl Server {
     ///
     /// # Panics
     /// When the command fails.
-    #[must_use]
     pub fn command(&self, arguments: &[&str]) -> String {
         let mut command = clean(program());
         let done = command.arg("--data").arg(&self.data).args(arguments);
