@@ -65,7 +65,7 @@ fn sip_phones() -> Result<()> {
 
 fn rust_tests(database: &Database) -> Result<()> {
     run(cargo()
-        .args(["test", "--workspace"])
+        .args(["test", "--workspace", "--no-fail-fast"])
         .env("TEST_DATABASE_URL", &database.url))
 }
 

@@ -232,8 +232,8 @@ async fn numbers_are_bound_as_often_as_the_windows_of_the_account_allow() {
     let test = TestApp::start().await;
     let client = test.application().await;
     let numbers: Vec<String> = (10..30).map(|it| format!("170000000{it}")).collect();
-    let numbers: Vec<(&str, &str)> = numbers.iter().map(|it| (it.as_str(), "010")).collect();
-    let pool = test.pool(&numbers).await;
+    let imported: Vec<(&str, &str)> = numbers.iter().map(|it| (it.as_str(), "010")).collect();
+    let pool = test.pool(&imported).await;
     let set = json!({
         "AccountId": client.account.to_string(),
         "Windows": ["bound_as_a:60/3", "bound_as_b:10/2"],
@@ -254,7 +254,7 @@ async fn numbers_are_bound_as_often_as_the_windows_of_the_account_allow() {
     bind(A, B, json!({"DryRun": true}))
         .await
         .expect_error("DryRunOperation", "");
-    bind(A, B, json!({})).await.into_result();
+    let second = bind(A, B, json!({})).await.into_result();
     let refused = bind(A, B, json!({})).await;
     let says = "bound as B 2 times in 10 minutes";
     refused.expect_error("PhoneNoBRiskFrozen", says);
@@ -281,7 +281,12 @@ async fn numbers_are_bound_as_often_as_the_windows_of_the_account_allow() {
     client
         .ok("UpdateAXB", change("updatePhoneNoB", "PhoneNoB", D))
         .await;
-    let ax = test.bind(&client, &pool, C, None).await;
+    // On a number where nobody of these is, so that B could join.
+    let taken = [&first["PhoneNoX"], &second["PhoneNoX"], &bound["PhoneNoX"]];
+    let free = numbers.iter().find(|x| !taken.contains(&&json!(x)));
+    let mut wish = test.wish(&pool, C);
+    wish["PhoneNoX"] = json!(free);
+    let ax = client.ok("SelectNumberAndBindAXB", wish).await;
     let upgrade = |b: &str| json!({"NumberPoolNo": pool, "SubId": ax["SubId"], "PhoneNoB": b});
     let to_b = client.call("UpgradeAXToAXB", upgrade(B)).await;
     to_b.expect_error("PhoneNoBRiskFrozen", says);

@@ -26,7 +26,7 @@ async fn a_trunk_is_made_shown_changed_and_removed() {
         "TrunkName": "carrier-1", "Enabled": true, "Inbound": true, "Outbound": true,
         "Peers": ["192.0.2.7:5070;transport=tcp", "carrier.example.com"],
         "Networks": ["192.0.2.0/24"], "MediaNetworks": [],
-        "OutboundUser": "axbridge", "InboundUser": "",
+        "OutboundUser": "axbridge", "InboundUser": "", "InboundAlgorithms": ["sha-256", "md5"],
         "CallerIdForm": "+86", "CallerIdHeader": "P-Asserted-Identity",
         "DialledForm": "national", "DialledIn": "Request-URI",
         "PrefixRules": ["13", "*>9"], "ShownPrefixes": [], "Codecs": ["pcma", "pcmu"],

@@ -39,7 +39,8 @@ pub(crate) async fn run(client: &Client, output: Output, event: &Event) -> Resul
             let from = from.ok_or_else(|| Failure::usage("--from is missing"))?;
             let parameters = json!({
                 "From": from,
-                "To": to.unwrap_or_else(unix_now_s),
+                // Times are whole seconds, and the one that is under way belongs to what has been.
+                "To": to.unwrap_or_else(|| unix_now_s() + 1),
                 "AccountId": account,
                 "CallbackId": callback,
                 "EventKind": event,
