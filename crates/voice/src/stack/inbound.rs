@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, Weak, atomic::AtomicBool, atomic::Ordering},
 };
 
@@ -135,28 +136,7 @@ fn leg_of(inner: &Arc<Inner>, transaction: &Transaction) -> Option<Arrived> {
         call_id: message::call_id(request)?.to_owned(),
         local_tag: local_tag.clone(),
     };
-    let contact = contact_of(request.uri.user(), &outlet);
-    let dialog = Dialog {
-        call_id: key.call_id.clone(),
-        local_tag,
-        remote_tag: message::from_tag(request),
-        local: without_tag(request.to_header().ok()?.value()),
-        remote: without_tag(request.from_header().ok()?.value()),
-        target: message::contact(request)?,
-        routes: message::record_route(&request.headers),
-        // Far enough below 2^31 for any call (RFC 3261 §12.1.1).
-        local_seq: 0,
-        remote_seq: message::cseq(request)?,
-        contact,
-        outlet,
-        flow: dialog::flow_of(transaction.connection.as_ref()),
-        certificate_name: tls::name_for(
-            inner.guard.acl().trunk(source.ip()).map(AsRef::as_ref),
-            source,
-        ),
-        peer: source,
-        trunk: trunk.clone(),
-    };
+    let dialog = dialog_of(inner, transaction, outlet, local_tag, (source, &trunk))?;
     let (sender, signals) = mpsc::channel(SIGNALS_MAX);
     let insists = message::abilities_of(&request.headers).needs_reliable;
     let (reliable, work) = Reliable::new();
@@ -196,6 +176,38 @@ fn leg_of(inner: &Arc<Inner>, transaction: &Transaction) -> Option<Arrived> {
         leg: Leg(state),
         signals,
         sender,
+    })
+}
+
+/// The dialog that an answer of ours to the INVITE makes.
+fn dialog_of(
+    inner: &Inner,
+    transaction: &Transaction,
+    outlet: super::Outlet,
+    local_tag: String,
+    (source, trunk): (SocketAddr, &Arc<str>),
+) -> Option<Dialog> {
+    let request = &transaction.original;
+    Some(Dialog {
+        call_id: message::call_id(request)?.to_owned(),
+        local_tag,
+        remote_tag: message::from_tag(request),
+        local: without_tag(request.to_header().ok()?.value()),
+        remote: without_tag(request.from_header().ok()?.value()),
+        target: message::contact(request)?,
+        routes: message::record_route(&request.headers),
+        // Far enough below 2^31 for any call (RFC 3261 §12.1.1).
+        local_seq: 0,
+        remote_seq: message::cseq(request)?,
+        contact: contact_of(request.uri.user(), &outlet),
+        outlet,
+        flow: dialog::flow_of(transaction.connection.as_ref()),
+        certificate_name: tls::name_for(
+            inner.guard.acl().trunk(source.ip()).map(AsRef::as_ref),
+            source,
+        ),
+        peer: source,
+        trunk: trunk.clone(),
     })
 }
 

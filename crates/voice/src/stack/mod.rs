@@ -248,6 +248,20 @@ pub struct StackHolds {
     pub dialogs: usize,
 }
 
+/// Takes the connections that carriers make to a listener; over TLS if there is `material`.
+fn accept(
+    inner: Arc<Inner>,
+    listener: tokio::net::TcpListener,
+    public: SocketAddr,
+    guard: Arc<Guard>,
+    material: Option<Arc<TlsMaterial>>,
+) {
+    match material {
+        Some(material) => tokio::spawn(tls::accept(inner, listener, public, guard, material)),
+        None => tokio::spawn(tcp::accept(inner, listener, public, guard)),
+    };
+}
+
 impl Stack {
     /// Binds every listener and starts to serve. Calls come out of the receiver. `tls` is who we
     /// are on listeners for TLS.
@@ -318,15 +332,7 @@ impl Stack {
             }
         });
         for (listener, public, material) in listeners {
-            let (inner, guard) = (inner.clone(), guard.clone());
-            match material {
-                Some(material) => {
-                    tokio::spawn(tls::accept(inner, listener, public, guard, material));
-                }
-                None => {
-                    tokio::spawn(tcp::accept(inner, listener, public, guard));
-                }
-            }
+            accept(inner.clone(), listener, public, guard.clone(), material);
         }
         Ok((Self { inner }, arrived))
     }
