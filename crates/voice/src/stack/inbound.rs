@@ -156,7 +156,7 @@ fn leg_of(inner: &Arc<Inner>, transaction: &Transaction) -> Option<Arrived> {
         progress: Mutex::new(Progress::Open),
         waiting: Mutex::new(HashMap::new()),
         offering: AtomicBool::new(false),
-        taking: AtomicBool::new(false),
+        taking: watch::Sender::new(false),
         acked: watch::Sender::new(false),
         heard: AtomicBool::new(true),
         reliable: insists.then_some(reliable),

@@ -148,7 +148,7 @@ pub(super) struct LegState {
     /// An offer of ours is out.
     pub(super) offering: AtomicBool,
     /// An INVITE of the peer is not finished.
-    pub(super) taking: AtomicBool,
+    pub(super) taking: watch::Sender<bool>,
     /// Whether our 2xx was acknowledged, or never will be.
     pub(super) acked: watch::Sender<bool>,
     /// Whether the callee's side gave a sign of life.

@@ -128,7 +128,7 @@ pub(super) fn call_out(
         progress: Mutex::new(Progress::Open),
         waiting: Mutex::new(HashMap::new()),
         offering: AtomicBool::new(false),
-        taking: AtomicBool::new(false),
+        taking: watch::Sender::new(false),
         acked: watch::Sender::new(true),
         heard: AtomicBool::new(false),
         reliable: None,

@@ -27,6 +27,9 @@ const WAITING_MAX: usize = 8;
 /// `Retry-After` of a request that came while another was in work, in seconds (RFC 3261 §14.2
 /// wants 0 to 10 at random; the peer's own clock is random enough).
 const RETRY_AFTER_S: &str = "2";
+/// How long a change waits for the ACK of the one before. A peer sends both in one breath, and
+/// each is taken by a task of its own.
+const ACK_WAIT: Duration = Duration::from_millis(500);
 
 /// Takes a request that bears our tag.
 pub(super) async fn take(inner: &Arc<Inner>, transaction: Transaction) {
@@ -123,13 +126,15 @@ async fn informed(state: Arc<LegState>, transaction: Transaction) {
 }
 
 /// Whether a change may be taken now; else how it is refused.
-fn busy(state: &LegState) -> Option<(u16, Vec<Extra>)> {
+async fn busy(state: &LegState) -> Option<(u16, Vec<Extra>)> {
     if state.offering.load(Ordering::Acquire) {
         // Both offer at once (RFC 3261 §14.2, RFC 3311 §5.2).
         return Some((491, Vec::new()));
     }
     let later = || Some((500, vec![Extra::new("Retry-After", RETRY_AFTER_S)]));
-    if state.taking.load(Ordering::Acquire) || lock(&state.waiting).len() >= WAITING_MAX {
+    let mut taking = state.taking.subscribe();
+    let is_free = tokio::time::timeout(ACK_WAIT, taking.wait_for(|taking| !taking)).await;
+    if is_free.is_err() || lock(&state.waiting).len() >= WAITING_MAX {
         return later();
     }
     None
@@ -144,10 +149,14 @@ async fn reinvited(state: Arc<LegState>, mut transaction: Transaction, id: Offer
         )
         .await;
     }
-    if let Some((status, extras)) = busy(&state) {
+    if let Some((status, extras)) = busy(&state).await {
         return inbound::reply(transaction, status, extras).await;
     }
-    state.taking.store(true, Ordering::Release);
+    let is_mine = |taking: &mut bool| !std::mem::replace(taking, true);
+    if !state.taking.send_if_modified(is_mine) {
+        let later = vec![Extra::new("Retry-After", RETRY_AFTER_S)];
+        return inbound::reply(transaction, 500, later).await;
+    }
     if let Err(error) = transaction.send_trying().await {
         tracing::debug!(%error, "100 could not be sent");
     }
@@ -158,11 +167,13 @@ async fn reinvited(state: Arc<LegState>, mut transaction: Transaction, id: Offer
             && request.method == Method::Ack
         {
             acked = true;
-            state.taking.store(false, Ordering::Release);
+            state.taking.send_replace(false);
             state.say(Signal::OfferAcked { sdp: request.body }).await;
         }
     }
-    state.taking.store(false, Ordering::Release);
+    if !acked {
+        state.taking.send_replace(false);
+    }
     lock(&state.waiting).remove(&id);
     let was_accepted = transaction
         .last_response
@@ -176,7 +187,7 @@ async fn reinvited(state: Arc<LegState>, mut transaction: Transaction, id: Offer
 
 async fn updated(state: Arc<LegState>, mut transaction: Transaction, id: OfferId) {
     let has_offer = !transaction.original.body.is_empty();
-    if has_offer && let Some((status, extras)) = busy(&state) {
+    if has_offer && let Some((status, extras)) = busy(&state).await {
         return inbound::reply(transaction, status, extras).await;
     }
     offer(&state, &transaction, id, false).await;

@@ -86,7 +86,7 @@ async fn an_ended_binding_and_an_unknown_x_ring_nobody() {
     invite.x = "13900000005";
     let mut a = Line::call(calling.a.peer, house.address(), invite).await;
     a.status(183).await;
-    a.is_refused(503).await;
+    a.is_refused(404).await;
     assert!(b.hears_nothing_for(Duration::from_millis(100)).await);
     assert_eq!(house.calls().await.len(), 1);
     house.is_empty().await;
