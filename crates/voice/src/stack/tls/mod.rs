@@ -1,5 +1,5 @@
 //! SIP over TLS (RFC 3261 §26.3.1): who we are and whom we trust ([`TlsMaterial`]), connections
-//! that peers open to us ([`accept`]) and those that we open ([`Dialler`]).
+//! that peers open to us ([`accept()`]) and those that we open ([`Dialler`]).
 //!
 //! The stack's own TLS brings another cryptographic library, so it is left out; what it keeps is a
 //! seam through which a stream of ours becomes a connection of its ([`handover`]). The stream
