@@ -127,35 +127,35 @@ async fn informed(state: Arc<LegState>, transaction: Transaction) {
 
 /// Whether a change may be taken now; else how it is refused.
 async fn busy(state: &LegState) -> Option<(u16, Vec<Extra>)> {
+    let mut taking = state.taking.subscribe();
+    let is_free = tokio::time::timeout(ACK_WAIT, taking.wait_for(|taking| !taking)).await;
     if state.offering.load(Ordering::Acquire) {
         // Both offer at once (RFC 3261 §14.2, RFC 3311 §5.2).
         return Some((491, Vec::new()));
     }
-    let later = || Some((500, vec![Extra::new("Retry-After", RETRY_AFTER_S)]));
-    let mut taking = state.taking.subscribe();
-    let is_free = tokio::time::timeout(ACK_WAIT, taking.wait_for(|taking| !taking)).await;
     if is_free.is_err() || lock(&state.waiting).len() >= WAITING_MAX {
-        return later();
+        return Some(later());
     }
     None
 }
 
+/// Refuses what came while a change before it was in work.
+fn later() -> (u16, Vec<Extra>) {
+    (500, vec![Extra::new("Retry-After", RETRY_AFTER_S)])
+}
+
 async fn reinvited(state: Arc<LegState>, mut transaction: Transaction, id: OfferId) {
     if state.progress() != Progress::Up {
-        return inbound::reply(
-            transaction,
-            500,
-            vec![Extra::new("Retry-After", RETRY_AFTER_S)],
-        )
-        .await;
+        let (status, extras) = later();
+        return inbound::reply(transaction, status, extras).await;
     }
     if let Some((status, extras)) = busy(&state).await {
         return inbound::reply(transaction, status, extras).await;
     }
     let is_mine = |taking: &mut bool| !std::mem::replace(taking, true);
     if !state.taking.send_if_modified(is_mine) {
-        let later = vec![Extra::new("Retry-After", RETRY_AFTER_S)];
-        return inbound::reply(transaction, 500, later).await;
+        let (status, extras) = later();
+        return inbound::reply(transaction, status, extras).await;
     }
     if let Err(error) = transaction.send_trying().await {
         tracing::debug!(%error, "100 could not be sent");

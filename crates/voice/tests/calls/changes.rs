@@ -71,6 +71,23 @@ async fn an_offer_that_meets_ours_is_told_to_wait() {
     scene.a_hangs_up().await;
 }
 
+/// Datagrams overtake each other, and so do the tasks that take them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_overtakes_the_ack_of_the_one_before_is_taken() {
+    let mut scene = talking(quick(), |_| ()).await;
+    let a = &mut scene.a;
+    let sdp = a.peer.sdp("sendrecv");
+    a.reinvite("", Some(&sdp)).await;
+    a.status(200).await;
+    let late = a.request("ACK", "", None);
+    a.reinvite("", Some(&sdp)).await;
+    a.send(&late).await;
+    // The first 200 may come again meanwhile.
+    while a.status(200).await.cseq() != a.invite.cseq() {}
+    a.ack(None).await;
+    scene.a_hangs_up().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_may_offer_too() {
     let mut scene = talking(quick(), |_| ()).await;
