@@ -3,43 +3,19 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use axbridge_tests::signed_client::SignedClient;
+pub(crate) use axbridge_tests::program::program;
+use axbridge_tests::{program::clean, signed_client::SignedClient};
 
 /// After this long a test has hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(5);
 
-/// The program, built in the profile of this test if it is not yet.
-pub(crate) fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let this = std::env::current_exe().expect("this test has a path");
-        let profile = this.ancestors().nth(2).expect("target/PROFILE/deps/test");
-        let mut build = Command::new(env!("CARGO"));
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        build.args(["build", "--quiet", "--package", "axbridge", "--target-dir"]);
-        build.arg(profile.parent().expect("target"));
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        let built = build.status().expect("cargo can be started");
-        assert!(built.success(), "axbridge can be built");
-        profile.join("axbridge")
-    })
-}
-
 /// The program without the user's own settings and without a limit of requests.
-pub(crate) fn clean(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("AXBRIDGE_") {
-            command.env_remove(name);
-        }
-    }
+fn unlimited(program: &Path) -> Command {
+    let mut command = clean(program);
     command.env("AXBRIDGE__API__REQUESTS_PER_KEY_PER_S", "0");
     command.env("AXBRIDGE__SWEEP__INTERVAL_S", "1");
     command
@@ -52,7 +28,7 @@ pub(crate) fn serve(data: &Path) -> Command {
 
 /// [`serve`] by another copy of the program.
 pub(crate) fn serve_by(program: &Path, data: &Path) -> Command {
-    let mut command = clean(program);
+    let mut command = unlimited(program);
     command.args(["serve", "--http", "127.0.0.1:0"]);
     command.args(["--operator-http", "127.0.0.1:0", "--data"]);
     command.arg(data);

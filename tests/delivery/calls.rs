@@ -113,21 +113,7 @@ async fn a_call_without_a_binding_and_changes_of_numbers_fit_their_schemas() {
         extension: None,
         trunk: "test".to_owned(),
     };
-    let refused = house.app.admit_call(&arrival).await.expect("it is decided");
-    let Admission::Refuse {
-        call: Some(call),
-        result,
-        ..
-    } = refused
-    else {
-        panic!("{refused:?}");
-    };
-    let end = CallEnd {
-        result,
-        released_by: ReleasedBy::Platform,
-        verification: None,
-    };
-    house.app.call_ended(call, end).await.expect("noted");
+    let (call, _) = house.refuses(&arrival).await;
     let account = axbridge_domain::account::AccountId::DEFAULT;
     for enabled in [false, true] {
         let set = house

@@ -7,6 +7,7 @@ use axbridge_app::{
     App, AppSettings,
     bind::{BindRequest, XWish},
     callbacks::{CallbackSettings, ReceiverChange},
+    calls::{Admission, Arrival, CallEnd},
     chance::Chance,
     clock::Clock,
     model::{BindingChange, BindingRef},
@@ -15,6 +16,7 @@ use axbridge_app::{
 use axbridge_domain::{
     account::{AccountId, AccountTerms},
     binding::{Binding, DisplayType, Terms},
+    call::{CallId, CallResult, ReleasedBy},
     delivery::{BreakerRules, Kinds, ReceiverId, Schedule},
     numbering::Numbering,
     phone::{PhoneNumber, ServiceNumbers},
@@ -162,6 +164,26 @@ impl House {
     /// Binds a pair that nobody bound yet; one event.
     pub(crate) async fn bind(&self, index: u64) -> Binding {
         bind(&self.app, AccountId::DEFAULT, self.pool, 0, index).await
+    }
+
+    /// A call that rings nobody, to its end; with its result.
+    pub(crate) async fn refuses(&self, arrival: &Arrival) -> (CallId, CallResult) {
+        let admitted = self.app.admit_call(arrival).await;
+        let Ok(Admission::Refuse {
+            call: Some(call),
+            result,
+            ..
+        }) = admitted
+        else {
+            panic!("{admitted:?}");
+        };
+        let end = CallEnd {
+            result,
+            released_by: ReleasedBy::Platform,
+            verification: None,
+        };
+        self.app.call_ended(call, end).await.expect("noted");
+        (call, result)
     }
 
     /// Four events of one binding.

@@ -6,7 +6,7 @@ use std::{
     collections::BTreeSet,
     fs::File,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -16,7 +16,10 @@ use std::{
 };
 
 use axbridge_domain::draws::Draws;
-use axbridge_tests::signed_client::{Reply, SignedClient};
+use axbridge_tests::{
+    program::{clean, program},
+    signed_client::{Reply, SignedClient},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -33,25 +36,8 @@ const LIFE_MS_MAX: u64 = 700;
 /// Bindings are made at most this quickly, so that what is owed stays a moment's work.
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// The program, built in the profile of this test if it is not yet.
-fn program() -> PathBuf {
-    let this = std::env::current_exe().expect("this test has a path");
-    let profile = this.ancestors().nth(2).expect("target/PROFILE/deps/test");
-    let mut build = Command::new(env!("CARGO"));
-    build.current_dir(env!("CARGO_MANIFEST_DIR"));
-    build.args(["build", "--quiet", "--package", "axbridge", "--target-dir"]);
-    build.arg(profile.parent().expect("target"));
-    if profile.ends_with("release") {
-        build.arg("--release");
-    }
-    let built = build.status().expect("cargo can be started");
-    assert!(built.success(), "axbridge can be built");
-    profile.join("axbridge")
-}
-
 /// A folder in which a node lives, and how to start it there.
 pub(crate) struct Place {
-    program: PathBuf,
     folder: TempDir,
     settings: Vec<(String, String)>,
 }
@@ -60,7 +46,6 @@ impl Place {
     pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self {
-            program: program(),
             folder: tempfile::tempdir().expect("a folder"),
             settings: settings.iter().map(own).collect(),
         }
@@ -72,12 +57,7 @@ impl Place {
 
     /// Starts a node and waits until it serves.
     pub(crate) fn start(&self) -> Node {
-        let mut command = Command::new(&self.program);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("AXBRIDGE_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = clean(program());
         for (name, value) in [
             ("API__REQUESTS_PER_KEY_PER_S", "0"),
             ("CALLBACKS__ALLOWED_RANGES", "127.0.0.0/8"),

@@ -43,21 +43,7 @@ async fn refused_call(house: &House, index: u64) -> CallResult {
         extension: None,
         trunk: "test".to_owned(),
     };
-    let admitted = house.app.admit_call(&arrival).await.expect("it is decided");
-    let Admission::Refuse {
-        call: Some(call),
-        result,
-        ..
-    } = admitted
-    else {
-        panic!("{admitted:?}");
-    };
-    let end = CallEnd {
-        result,
-        released_by: ReleasedBy::Platform,
-        verification: None,
-    };
-    house.app.call_ended(call, end).await.expect("noted");
+    let (_, result) = house.refuses(&arrival).await;
     let freed = house
         .app
         .unfreeze(AccountId::DEFAULT, b, Restriction::BCalledByA);
