@@ -107,26 +107,27 @@ impl Leg {
         self.remote = Some(remote);
     }
 
-    /// Whether a packet may be this side's, by where it comes from.
+    /// Whether a packet may be this side's, by where it comes from. The address that was learned is
+    /// kept, but the one that was described may always speak up: whoever came first may have been
+    /// a late packet of the port's last call.
     pub(crate) fn admits(&self, from: SocketAddr) -> bool {
         let Some(remote) = &self.remote else {
             return false;
         };
-        if let Some(learned) = self.learned {
-            return from == learned;
-        }
-        match &remote.accept {
+        let is_expected = self
+            .learned
+            .is_none_or(|learned| from == learned || from == remote.address);
+        let is_allowed = match &remote.accept {
             Accept::Exact => from == remote.address,
             Accept::LearnPort => from.ip() == remote.address.ip(),
             Accept::LearnAddress(networks) => contains(networks, from.ip()),
-        }
+        };
+        is_expected && is_allowed
     }
 
-    /// Keeps the address of the first good packet; tells whether it was the first.
+    /// Keeps the address of a good packet; tells whether it was the first.
     pub(crate) fn learn(&mut self, from: SocketAddr) -> bool {
-        let first = self.learned.is_none();
-        self.learned = Some(from);
-        first
+        self.learned.replace(from).is_none()
     }
 
     /// Where packets are sent.

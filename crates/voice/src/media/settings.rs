@@ -67,7 +67,8 @@ pub enum Accept {
     /// Those from exactly the address in the side's session description.
     Exact,
     /// Those from the host in the session description. The port of the first one is kept, and
-    /// packets are sent there: the peer may stand behind a firewall that renumbers ports.
+    /// packets are sent there: the peer may stand behind a firewall that renumbers ports. Once the
+    /// described port speaks, it is that one.
     LearnPort,
     /// Those from any host of these networks, for peers behind NAT whose session description
     /// names a private address. The address of the first packet is kept, and nothing is sent
