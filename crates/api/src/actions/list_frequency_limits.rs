@@ -24,6 +24,8 @@ pub(super) const ACTION: Action = Action {
 
 async fn run(call: &Call<'_>) -> Result<Value, CallError> {
     let account = account(call)?;
+    // An account that does not exist has no windows either, and its name may be mistyped.
+    call.app.account(account).await?;
     let rules = call.app.risk_rules(account).await?;
     Ok(answer_of(account, &rules.windows))
 }

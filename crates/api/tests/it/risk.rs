@@ -225,6 +225,11 @@ async fn calls_come_as_often_as_the_windows_of_the_account_allow() {
         let answer = test.operator.call("SetFrequencyLimits", answer).await;
         answer.expect_invalid("Windows");
     }
+    for action in ["SetFrequencyLimits", "ListFrequencyLimits"] {
+        let nobodys = json!({"AccountId": "2999999999"});
+        let answer = test.operator.call(action, nobodys).await;
+        answer.expect_invalid("AccountId");
+    }
 }
 
 #[tokio::test]
