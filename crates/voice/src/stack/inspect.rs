@@ -6,11 +6,12 @@ use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 use async_trait::async_trait;
 use axbridge_domain::trunk::Trunk;
 use rsipstack::{
-    sip::{HasHeaders as _, Header, Headers, Host, Param, SipMessage, typed},
+    sip::{HasHeaders as _, Header, Headers, Host, Param, SipMessage, Uri, typed},
     transaction::endpoint::{MessageInspector, TransportEventInspector},
     transport::{SipAddr, TransportEvent},
 };
 
+use super::message;
 use crate::guard::{
     Guard,
     stack::{OutgoingGate, StreamGuard},
@@ -45,25 +46,28 @@ impl TransportEventInspector for Doorman {
         let source = from.get_socketaddr().ok()?;
         let acl = self.guard.acl();
         let trunk = acl.trunk(source.ip())?;
+        make_reachable(&mut message, trunk, source);
         let headers = message.headers_mut();
         headers.retain(|header| !header.name().eq_ignore_ascii_case(STAMP));
         headers.push(Header::Other(
             STAMP.to_owned(),
             format!("{source} {}", trunk.name),
         ));
-        make_reachable(headers, trunk, source);
         Some(TransportEvent::Incoming(message, connection, from))
     }
 }
 
-/// Where a Contact names a host that is not the trunk's, our requests go to where the message came
-/// from: a trunk behind address translation cannot be reached otherwise, and no trunk may send us
-/// anywhere else. A proxy between us has its Record-Route, which decides instead.
-fn make_reachable(headers: &mut Headers, trunk: &Trunk, source: SocketAddr) {
+/// Has each Contact of what makes a dialog name where the trunk can be reached ([`reachable`]). A
+/// proxy between us has its Record-Route, which decides instead. Whether one is between us in a
+/// dialog that stands, the dialog knows.
+fn make_reachable(message: &mut SipMessage, trunk: &Trunk, source: SocketAddr) {
+    let is_in_dialog =
+        matches!(message, SipMessage::Request(_)) && message::to_tag(message).is_some();
+    let headers = message.headers_mut();
     let routed = headers
         .iter()
         .any(|header| matches!(header, Header::RecordRoute(_)));
-    if routed {
+    if routed || is_in_dialog {
         return;
     }
     for header in headers.iter_mut() {
@@ -73,17 +77,27 @@ fn make_reachable(headers: &mut Headers, trunk: &Trunk, source: SocketAddr) {
         let Ok(read) = typed::Contact::parse(contact.value()) else {
             continue;
         };
-        let is_theirs = match read.uri.host_with_port.host {
-            Host::IpAddr(address) => trunk.is_from(address),
-            Host::Domain(_) => false,
-        };
-        if !is_theirs {
-            let mut uri = read.uri;
-            uri.host_with_port = source.into();
-            uri.params.retain(|param| !matches!(param, Param::Maddr(_)));
+        if let Some(uri) = reachable(&read.uri, trunk, source) {
             *contact = format!("<{uri}>").into();
         }
     }
+}
+
+/// Where a target names a host that is not the trunk's, our requests go to where the message came
+/// from: a trunk behind address translation cannot be reached otherwise, and no trunk may send us
+/// anywhere else. `None` where it can stay as it is.
+pub(super) fn reachable(target: &Uri, trunk: &Trunk, source: SocketAddr) -> Option<Uri> {
+    let is_theirs = match target.host_with_port.host {
+        Host::IpAddr(address) => trunk.is_from(address),
+        Host::Domain(_) => false,
+    };
+    if is_theirs {
+        return None;
+    }
+    let mut uri = target.clone();
+    uri.host_with_port = source.into();
+    uri.params.retain(|param| !matches!(param, Param::Maddr(_)));
+    Some(uri)
 }
 
 /// Reads the stamp.

@@ -7,7 +7,7 @@ use std::{
 
 use rsipstack::{
     dialog::authenticate::AuthRetry,
-    sip::{Method, Request, Response, SipMessage},
+    sip::{Method, Request, Response, SipMessage, Uri},
     transaction::{Transaction, transaction::TransactionEvent},
 };
 
@@ -15,7 +15,7 @@ use super::{
     ALLOW, DialogKey, Inner, Signal,
     authenticate::Challenged,
     dialog::{self, Way},
-    inbound, info,
+    inbound, info, inspect,
     leg::{LegState, OfferId, Progress, Waiting},
     lock,
     message::{self, Extra},
@@ -68,9 +68,23 @@ fn advance(state: &LegState, request: &Request, seq: u32) -> bool {
     if matches!(request.method, Method::Invite | Method::Update)
         && let Some(target) = message::contact(request)
     {
-        dialog.target = target;
+        dialog.target = match dialog.routes.is_empty() {
+            true => reachable(&state.inner, request, target),
+            // A proxy stands between us, and reaches it.
+            false => target,
+        };
     }
     true
+}
+
+/// The target, or where the request came from if the trunk may not send us there.
+fn reachable(inner: &Inner, request: &Request, target: Uri) -> Uri {
+    let acl = inner.guard.acl();
+    let source = inspect::came_by(&request.headers).map(|(source, _)| source);
+    let known = source.and_then(|source| Some((source, acl.trunk(source.ip())?)));
+    known
+        .and_then(|(source, trunk)| inspect::reachable(&target, trunk, source))
+        .unwrap_or(target)
 }
 
 fn find(inner: &Inner, request: &Request) -> Option<Arc<LegState>> {
@@ -90,7 +104,7 @@ fn find(inner: &Inner, request: &Request) -> Option<Arc<LegState>> {
     };
     // Another trunk has no business in this dialog, whatever tags it has learned. One address may
     // belong to two trunks, one for each way: then it is known by the address.
-    let is_of_trunk = super::inspect::came_by(&request.headers)
+    let is_of_trunk = inspect::came_by(&request.headers)
         .is_some_and(|(source, name)| name == &*trunk || source.ip() == peer);
     let is_theirs = known.is_none() || known == from;
     (is_theirs && is_of_trunk).then_some(state)

@@ -8,7 +8,7 @@ use axbridge_domain::call::{CallResult, ReleasedBy};
 use crate::{
     house::{A, House, Setup},
     line::Line,
-    peer::{Peer, Whose},
+    peer::{Message, Peer, Whose},
     scene::{Calling, Scene, World, quick, quick_with, reached, ringing, to_x},
 };
 
@@ -200,4 +200,49 @@ async fn a_carrier_that_names_an_unreachable_contact_is_still_reached() {
     let mut scene = Calling { house, a, b }.reaches_b().await;
     scene.b_picks_up().await;
     scene.b_hangs_up().await;
+}
+
+/// A re-INVITE whose Contact is what the first one had.
+async fn refreshes(a: &mut Line, contact: &str) {
+    let own = format!("Contact: <sip:line@{}>", a.peer.address);
+    let sdp = a.peer.sdp("sendrecv");
+    let text = a.request("INVITE", "", Some(&sdp));
+    let text = text.replace(&own, &format!("Contact: {contact}"));
+    a.invite = Message(text.clone());
+    a.send(&text).await;
+    a.status(200).await;
+    a.ack(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_carrier_that_names_an_unreachable_contact_again_is_still_reached() {
+    const FAR: &str = "<sip:line@10.255.255.1:5060>";
+    let World { house, a, b } = World::bound(quick(), |_| ()).await;
+    let invite = to_x(&a, A);
+    let a = Line::call_from(a, house.address(), invite, FAR).await;
+    let mut scene = Calling { house, a, b }.reaches_b().await;
+    scene.b_picks_up().await;
+    refreshes(&mut scene.a, FAR).await;
+    scene.b_hangs_up().await;
+}
+
+/// Requests in a dialog need no Record-Route: the one that made it said which way they go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_behind_a_proxy_keeps_its_address_when_it_changes_the_session() {
+    const PHONE: &str = "sip:line@127.9.9.9:5060";
+    let World { house, a, b } = World::bound(quick(), |_| ()).await;
+    let mut invite = to_x(&a, A);
+    let route = format!("Record-Route: <sip:{};lr>\r\n", a.address);
+    invite.headers = &route;
+    let a = Line::call_from(a, house.address(), invite, &format!("<{PHONE}>")).await;
+    let mut scene = Calling { house, a, b }.reaches_b().await;
+    scene.b_picks_up().await;
+    refreshes(&mut scene.a, &format!("<{PHONE}>")).await;
+    scene.b.bye().await;
+    let bye = scene.a.wants("BYE").await;
+    assert!(bye.0.starts_with(&format!("BYE {PHONE} ")), "{}", bye.0);
+    scene.a.reply(&bye, "200 OK", None).await;
+    scene
+        .came_out(CallResult::Connected, ReleasedBy::Callee)
+        .await;
 }
