@@ -51,7 +51,8 @@ impl Front {
         let address = free_address(ip);
         let (nodes_file, trunks_file) = (path("nodes.list"), path("trunks.list"));
         let local = format!(
-            "listen=udp:{address}\nmpath=\"{MODULES}\"\n\
+            // One worker keeps the order of messages, which scripted phones count on.
+            "listen=udp:{address}\nmpath=\"{MODULES}\"\n#!define WORKERS 1\n\
              #!define NODES_FILE \"{}\"\n#!define TRUNKS_FILE \"{}\"\n",
             nodes_file.display(),
             trunks_file.display()

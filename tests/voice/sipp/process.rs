@@ -125,14 +125,16 @@ impl Sipp {
         }
     }
 
-    /// What it found wrong, or else its screen.
+    /// What it found wrong, or else its screen, and its messages.
     pub(super) fn said(&self) -> String {
         let read = |name: &str| fs::read_to_string(self.folder.join(name)).unwrap_or_default();
-        let errors = read("errors");
-        match errors.is_empty() {
-            true => read("out"),
-            false => errors,
-        }
+        let (errors, messages) = (read("errors"), read("messages"));
+        let wrong = if errors.is_empty() {
+            read("out")
+        } else {
+            errors
+        };
+        format!("{wrong}\n{messages}")
     }
 
     /// The messages that it received.
