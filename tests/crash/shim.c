@@ -44,6 +44,8 @@ static struct shadow {
     off_t first, end; /* what was written since the last flush */
 } shadows[SHADOWS_MAX];
 static pthread_mutex_t shadows_lock = PTHREAD_MUTEX_INITIALIZER;
+/* One flush at a time: whoever returns from one knows all of before in the second copy. */
+static pthread_mutex_t flush_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static ssize_t (*real_write)(int, const void *, size_t);
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
@@ -123,31 +125,40 @@ static void written(const char *name, off_t at, ssize_t count) {
     pthread_mutex_unlock(&shadows_lock);
 }
 
-/* What was flushed reaches the second copy. */
-static void keep(const char *path, const char *name) {
+/* Takes what was written since the last flush; what comes from now on may not be in this one. */
+static struct shadow taken(const char *name) {
+    struct shadow range = {0};
     pthread_mutex_lock(&shadows_lock);
     struct shadow *shadow = shadow_of(name);
-    if (shadow && shadow->first < shadow->end) {
-        char to_path[PATH_MAX];
-        char block[65536];
-        snprintf(to_path, sizeof to_path, "%s/%s", flushed, name);
-        int from = open(path, O_RDONLY);
-        int to = open(to_path, O_RDWR | O_CREAT, 0600);
-        off_t at = shadow->first;
-        while (from >= 0 && to >= 0 && at < shadow->end) {
-            size_t want = sizeof block;
-            if (shadow->end - at < (off_t)want)
-                want = (size_t)(shadow->end - at);
-            ssize_t got = pread(from, block, want, at);
-            if (got <= 0 || real_pwrite(to, block, (size_t)got, at) != got)
-                abort(); /* a copy with a hole would prove nothing */
-            at += got;
-        }
-        close(from);
-        close(to);
+    if (shadow) {
+        range = *shadow;
         shadow->first = shadow->end = 0;
     }
     pthread_mutex_unlock(&shadows_lock);
+    return range;
+}
+
+/* What was flushed reaches the second copy. */
+static void keep(const char *path, struct shadow range) {
+    char to_path[PATH_MAX];
+    char block[65536];
+    if (range.first == range.end)
+        return;
+    snprintf(to_path, sizeof to_path, "%s/%s", flushed, range.name);
+    int from = open(path, O_RDONLY);
+    int to = open(to_path, O_RDWR | O_CREAT, 0600);
+    off_t at = range.first;
+    while (from >= 0 && to >= 0 && at < range.end) {
+        size_t want = sizeof block;
+        if (range.end - at < (off_t)want)
+            want = (size_t)(range.end - at);
+        ssize_t got = pread(from, block, want, at);
+        if (got <= 0 || real_pwrite(to, block, (size_t)got, at) != got)
+            abort(); /* a copy with a hole would prove nothing */
+        at += got;
+    }
+    close(from);
+    close(to);
 }
 
 /* How much of a write is let through: 0 and errno for none. */
@@ -210,9 +221,14 @@ static int flush(int fd, int (*really)(int)) {
         errno = (int)orders->flush_errno;
         return -1;
     }
+    pthread_mutex_lock(&flush_lock);
+    struct shadow range = taken(name);
     int done = really(fd);
     if (done == 0)
-        keep(path, name);
+        keep(path, range);
+    else
+        written(name, range.first, range.end - range.first);
+    pthread_mutex_unlock(&flush_lock);
     return done;
 }
 

@@ -6,7 +6,7 @@
 use axbridge_domain::{binding::SubId, refusal::Refusal};
 
 /// The store could not do its work. Nothing was changed, unless the variant says otherwise.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The engine cannot be reached, refused the commit, or its queue is full. A retry with the
     /// same idempotency key is safe.

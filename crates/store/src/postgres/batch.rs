@@ -49,7 +49,7 @@ async fn after(fault: Fault, jobs: &mut [Job]) {
         Fault::Unknown(text) => (text, Job::TRIES_MAX + 1),
         Fault::Store(error) => {
             for job in jobs {
-                job.answer(Err(same(&error)));
+                job.answer(Err(error.clone()));
             }
             return;
         }
@@ -60,14 +60,6 @@ async fn after(fault: Fault, jobs: &mut [Job]) {
         if job.tries > Job::TRIES_MAX {
             job.answer(Err(StoreError::Unavailable(text.clone())));
         }
-    }
-}
-
-fn same(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable(text) => StoreError::Unavailable(text.clone()),
-        StoreError::Unreadable(text) => StoreError::Unreadable(text.clone()),
-        StoreError::Internal(text) => StoreError::Internal(text.clone()),
     }
 }
 

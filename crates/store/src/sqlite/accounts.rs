@@ -103,7 +103,7 @@ impl SqliteStore {
     }
 
     pub(crate) async fn access_key(&self, id: &str) -> Result<Option<Arc<AccessKey>>, StoreError> {
-        self.look(|state| state.access_keys.get(id).cloned())
+        self.glance(|state| state.access_keys.get(id).cloned())
     }
 
     pub(crate) async fn list_access_keys(

@@ -121,7 +121,7 @@ impl SqliteStore {
         filter: &CallFilter,
         page: Page,
     ) -> Result<Paged<CallRecord>, StoreError> {
-        let keys = self.look(|state| state.call_keys.clone())?;
+        let keys = self.glance(|state| state.call_keys.clone())?;
         let conditions = conditions_of(&keys, filter);
         let ring = Arc::clone(&self.inner.shared.keys);
         // Rows lie in the order of arrival; an index serves what an account or a binding narrows.
@@ -157,7 +157,7 @@ impl SqliteStore {
         conditions: Conditions,
         rest: &str,
     ) -> Result<Vec<CallRecord>, StoreError> {
-        let keys = self.look(|state| state.call_keys.clone())?;
+        let keys = self.glance(|state| state.call_keys.clone())?;
         let ring = Arc::clone(&self.inner.shared.keys);
         let sql = format!(
             "SELECT {CALL_COLUMNS} FROM call c {} {rest}",

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `state` | the tables in memory: routes, numbers, pools, keys |
 //! | `writer` | the one thread that writes: batches, commit, what follows it |
+//! | `flush` | the thread that makes commits durable and answers |
 //! | `reader` | read-only connections for queries |
 //! | `open`, `rebuild` | the data directory, the schema, from rows to memory |
 //! | `rows`, `sub_ids` | a binding's row; its id by its place |
@@ -28,6 +29,7 @@ mod event_log;
 mod event_rows;
 mod event_spans;
 mod fault;
+mod flush;
 mod listing;
 mod numbers;
 mod open;
@@ -68,6 +70,7 @@ use crate::{
     store::StoreOptions,
 };
 use fault::Fault;
+use flush::{Flush, Flusher};
 pub(crate) use open::database_in;
 use reader::Readers;
 use state::{Shared, State};
@@ -91,7 +94,8 @@ struct Inner {
 
 /// What closing gives back.
 struct Belongings {
-    thread: JoinHandle<Connection>,
+    writer: JoinHandle<Connection>,
+    flusher: JoinHandle<()>,
     lock: File,
 }
 
@@ -102,8 +106,20 @@ impl SqliteStore {
         options: StoreOptions,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
+        Self::open_flushed(directory, keys, options, now, flush::flush_of).await
+    }
+
+    /// Opens it with another way to flush the log of its database.
+    async fn open_flushed(
+        directory: &Path,
+        keys: Arc<Keyring>,
+        options: StoreOptions,
+        now: Timestamp,
+        flush: impl FnOnce(&Path) -> Result<Flush, OpenError> + Send + 'static,
+    ) -> Result<Self, OpenError> {
         let directory = directory.to_owned();
-        let opening = tokio::task::spawn_blocking(move || start(&directory, keys, options, now));
+        let opening =
+            tokio::task::spawn_blocking(move || start(&directory, keys, options, now, flush));
         let inner = opening
             .await
             .map_err(|error| OpenError::Other(format!("opening stopped early: {error}")))??;
@@ -130,7 +146,7 @@ impl SqliteStore {
 
     pub(crate) fn moment(&self) -> Timestamp {
         // A store that is closed decides nothing any more.
-        self.look(|state| state.routes.now())
+        self.glance(|state| state.routes.now())
             .unwrap_or(Timestamp::MIN)
     }
 
@@ -199,7 +215,15 @@ impl SqliteStore {
     }
 
     /// Looks at memory, unless the store is closed.
-    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> Result<T, StoreError> {
+    async fn look<T>(&self, look: impl FnOnce(&State) -> T) -> Result<T, StoreError> {
+        let seen = self.glance(look);
+        self.inner.shared.settled().await;
+        seen
+    }
+
+    /// As [`Self::look`], but it may be ahead of the disk: for what requests are decided with
+    /// (keys, pools, settings), and the outcome waits for its own commit, or for the row.
+    fn glance<T>(&self, look: impl FnOnce(&State) -> T) -> Result<T, StoreError> {
         let open = self
             .inner
             .queue
@@ -217,7 +241,9 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.inner.readers.read(query).await
+        let found = self.inner.readers.read(query).await;
+        self.inner.shared.settled().await;
+        found
     }
 
     /// As [`Self::read`], for a few rows that are found by their key.
@@ -225,7 +251,9 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.inner.readers.look_up(query).await
+        let found = self.inner.readers.look_up(query).await;
+        self.inner.shared.settled().await;
+        found
     }
 }
 
@@ -259,6 +287,7 @@ fn start(
     keys: Arc<Keyring>,
     options: StoreOptions,
     now: Timestamp,
+    flush: impl FnOnce(&Path) -> Result<Flush, OpenError>,
 ) -> Result<Inner, OpenError> {
     let opened = open::open(directory, &keys, now)?;
     let rebuilt = rebuild::rebuild(&opened.connection, &keys, &options, now);
@@ -266,13 +295,19 @@ fn start(
     let readers = Readers::open(&opened.database)?;
     let shared = Arc::new(Shared::new(state, keys, options));
     let (queue, waiting) = mpsc::channel(options.queue_max.max(1));
+    opened
+        .connection
+        .execute_batch("PRAGMA synchronous = NORMAL")
+        .map_err(|error| OpenError::Store(fault::engine(&error)))?;
+    let (flights, flusher) = Flusher::start(flush(&opened.database)?, &shared)?;
     let writer = Writer {
         connection: opened.connection,
         shared: Arc::clone(&shared),
         ledger,
         closed: Closed::default(),
+        flights,
     };
-    let thread = std::thread::Builder::new()
+    let writer = std::thread::Builder::new()
         .name("store-writer".to_owned())
         .spawn(move || writer.serve(waiting))
         .map_err(|error| OpenError::Other(format!("the writer did not start: {error}")))?;
@@ -282,16 +317,21 @@ fn start(
         readers,
         queue: Mutex::new(Some(queue)),
         writer: Mutex::new(Some(Belongings {
-            thread,
+            writer,
+            flusher,
             lock: opened.lock,
         })),
         purge_place: AtomicI64::new(i64::MIN),
     })
 }
 
-/// Waits until the writer has finished what was accepted, then lets go of database and lock.
+/// Waits until what was accepted is finished and answered, then lets go of database and lock.
 fn end(belongings: Belongings) {
-    match belongings.thread.join() {
+    let connection = belongings.writer.join();
+    if belongings.flusher.join().is_err() {
+        tracing::error!("the flusher had stopped early");
+    }
+    match connection {
         Ok(connection) => {
             if let Err((_, error)) = connection.close() {
                 tracing::warn!(%error, "the database did not close in order");

@@ -114,7 +114,8 @@ impl SqliteStore {
             for row in &mut found.rows {
                 row.load = state.routes.load(row.x);
             }
-        })?;
+        })
+        .await?;
         Ok(found)
     }
 }

@@ -19,10 +19,11 @@ use crate::{
 const DATABASE: &str = "axbridge.db";
 const LOCK: &str = "axbridge.lock";
 
-/// Durable on every commit: the log is flushed before a commit returns. Checkpoints are spaced so
-/// that they cost little (10000 pages of 4 KiB). The writer mostly appends, and nearly each of its
-/// commits walks its whole cache of pages (splitting a page lends one a number beyond the end of the
-/// file, and the commit drops what is beyond the end): the cache is no larger than batches need.
+/// Durable on every commit while it is opened; once it serves, the flusher sees to that. Checkpoints
+/// are spaced so that they cost little (10000 pages of 4 KiB). The writer mostly appends, and nearly
+/// each of its commits walks its whole cache of pages (splitting a page lends one a number beyond the
+/// end of the file, and the commit drops what is beyond the end): the cache is no larger than batches
+/// need.
 const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; \
     PRAGMA busy_timeout = 5000;";

@@ -59,7 +59,7 @@ impl SqliteStore {
     }
 
     pub(crate) async fn pool(&self, pool: PoolNo) -> Result<Option<Arc<Pool>>, StoreError> {
-        self.look(|state| state.pools.get(&pool).cloned())
+        self.glance(|state| state.pools.get(&pool).cloned())
     }
 
     pub(crate) async fn update_pool(

@@ -80,9 +80,12 @@ impl SqliteStore {
     ) -> Result<CallRoute, StoreError> {
         for _ in 0..RESOLVE_ATTEMPTS {
             let keys = &self.inner.shared.keys;
-            let resolved = self.look(|state| resolve(state, keys, &query, now))?;
+            let resolved = self.glance(|state| resolve(state, keys, &query, now))?;
             let (account, sub_id, callee) = match resolved {
-                Resolved::Answer(route) => return Ok(route),
+                Resolved::Answer(route) => {
+                    self.inner.shared.settled().await;
+                    return Ok(route);
+                }
                 Resolved::Binding(account, sub_id, callee) => (account, sub_id, callee),
             };
             let reference = BindingRef {

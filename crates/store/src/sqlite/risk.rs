@@ -117,13 +117,14 @@ impl SqliteStore {
                 .map(|party| state.risk.restrictions(account, party, now))
                 .collect()
         })
+        .await
     }
 
     pub(crate) async fn risk_rules(
         &self,
         account: AccountId,
     ) -> Result<Arc<RiskRules>, StoreError> {
-        self.look(|state| Arc::new(state.risk.rules(account)))
+        self.glance(|state| Arc::new(state.risk.rules(account)))
     }
 
     pub(crate) async fn set_frequency_windows(

@@ -54,7 +54,7 @@ impl SqliteStore {
         ends: impl Iterator<Item = (Counted, PhoneNumber)>,
         now: Timestamp,
     ) -> Result<Option<TooFrequent>, StoreError> {
-        let ends: Vec<(Counted, PhoneNumber)> = self.look(|state| {
+        let ends: Vec<(Counted, PhoneNumber)> = self.glance(|state| {
             let windows = state.risk.windows(account);
             let counts = |counted| windows.iter().any(|window| window.counted() == counted);
             ends.filter(|(counted, _)| counts(*counted)).collect()
@@ -75,7 +75,7 @@ impl SqliteStore {
         numbers: &[PhoneNumber],
         now: Timestamp,
     ) -> Result<Vec<[Option<TooFrequent>; 2]>, StoreError> {
-        let windows = self.look(|state| state.risk.windows(account).to_vec())?;
+        let windows = self.glance(|state| state.risk.windows(account).to_vec())?;
         if windows.is_empty() {
             return Ok(vec![[None; 2]; numbers.len()]);
         }

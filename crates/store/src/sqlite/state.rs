@@ -1,11 +1,14 @@
 //! What the embedded backend holds in memory: the routes, the numbers, the pools, the keys.
 //!
-//! Only the writer changes it, and only after the commit; everybody else reads. Nothing here
-//! touches the disk.
+//! Only the writer changes it, and only after the commit; everybody else reads, and says nothing of
+//! what was seen before that is durable ([`Shared::settled`]). Nothing here touches the disk.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use axbridge_domain::{
@@ -19,6 +22,7 @@ use axbridge_domain::{
     route_table::RouteTable,
     time::Timestamp,
 };
+use tokio::sync::watch;
 
 use super::sub_ids::SubIds;
 use crate::{
@@ -127,6 +131,9 @@ pub(super) struct Shared {
     state: RwLock<State>,
     /// Why nothing can be written any more until a restart.
     broken: OnceLock<String>,
+    /// Commits that were begun, and those of which it is known whether they are durable.
+    begun: AtomicU64,
+    settled: watch::Sender<u64>,
     pub(super) keys: Arc<Keyring>,
     pub(super) sub_ids: Arc<SubIds>,
     pub(super) options: StoreOptions,
@@ -138,6 +145,8 @@ impl Shared {
         Self {
             state: RwLock::new(state),
             broken: OnceLock::new(),
+            begun: AtomicU64::new(0),
+            settled: watch::Sender::new(0),
             sub_ids: Arc::new(SubIds::new(&keys)),
             keys,
             options,
@@ -158,6 +167,35 @@ impl Shared {
     /// gone then.
     pub(super) fn change(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a commit that is about to be made: from here on somebody may see its rows, then
+    /// its changes of memory.
+    pub(super) fn begin_commit(&self) {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many commits were begun.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    /// Notes that it is known of every commit up to this one whether it is durable.
+    pub(super) fn settle(&self, commit: u64) {
+        self.settled
+            .send_modify(|settled| *settled = commit.max(*settled));
+    }
+
+    /// Waits until it is known of all that was seen so far whether it is durable. Whoever looked
+    /// at memory or at rows and tells of it waits here in between; a commit that turned out not to
+    /// be durable has been told to nobody as done, but may be seen until the restart that follows.
+    pub(super) async fn settled(&self) {
+        let begun = self.begun();
+        if *self.settled.borrow() < begun {
+            let mut settled = self.settled.subscribe();
+            // Its sender is here, so that there is always an answer.
+            let _ = settled.wait_for(|settled| *settled >= begun).await;
+        }
     }
 
     /// Notes that nothing may be written until a restart has read what stands on disk.

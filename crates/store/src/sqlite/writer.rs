@@ -1,15 +1,17 @@
 //! The one thread that writes: it takes everything that waits, decides each request in memory and
-//! in one transaction, commits once, makes the changes visible, then answers.
+//! in one transaction, commits once and changes memory. The flusher ([`super::flush`]) makes the
+//! commit durable and answers, while the next batch is decided.
 //!
-//! Nothing is visible or answered before the commit. When a statement fails, the transaction is
-//! rolled back, the draft dropped, and everybody in the batch hears `Unavailable`; the next batch
-//! tries anew. When the COMMIT itself fails with an I/O error, nobody can say what a restart would
-//! find in the log, so the writer refuses all further work until a restart has read what stands.
+//! Memory is as the commits are; who looks at it learns of nothing that is not durable. When a
+//! statement fails, the transaction is rolled back, the draft dropped, and everybody in the batch
+//! hears `Unavailable`; the next batch tries anew. When the COMMIT itself fails with an I/O error,
+//! nobody can say what a restart would find in the log, so the writer refuses all further work until
+//! a restart has read what stands.
 
 use std::{
     cell::Cell,
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, mpsc::SyncSender},
 };
 
 use axbridge_domain::{
@@ -25,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     fault::{Fault, certainly_not_committed, engine},
+    flush::{Flight, answer_all},
     rows::account_column,
     state::{Change, Shared, State},
     sub_ids::SubIds,
@@ -244,6 +247,8 @@ pub(super) struct Writer {
     pub(super) ledger: Ledger,
     /// What full looks at lists found closed.
     pub(super) closed: Closed,
+    /// The way to the flusher.
+    pub(super) flights: SyncSender<Flight>,
 }
 
 impl Writer {
@@ -283,19 +288,20 @@ impl Writer {
             .shared
             .check_usable()
             .and_then(|()| self.try_commit(&mut jobs));
-        match outcome {
-            Ok(()) => jobs.into_iter().for_each(|job| job.finish(Ok(()))),
-            Err(error) => {
-                self.shared.counters.commit_failed();
-                tracing::error!(%error, requests = jobs.len(), "a transaction failed and was undone");
-                for job in jobs {
-                    job.finish(Err(same(&error)));
-                }
-            }
+        let flight = Flight {
+            commit: self.shared.begun(),
+            jobs,
+            outcome,
+        };
+        if let Err(unsent) = self.flights.send(flight) {
+            let stopped = "the flusher stopped; restart axbridge".to_owned();
+            self.shared.set_broken(stopped.clone());
+            answer_all(unsent.0.jobs, &Err(StoreError::Unavailable(stopped)));
         }
     }
 
-    fn try_commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    /// Decides and commits; tells whether anything was written.
+    fn try_commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<bool, StoreError> {
         let asked = jobs.iter().map(|job| job.now()).max();
         self.let_time_pass(asked.unwrap_or(Timestamp::MIN));
         let shared = Arc::clone(&self.shared);
@@ -326,13 +332,11 @@ impl Writer {
             }
             (batch.draft.into_delta(), batch.after, batch.next_seq.get())
         };
+        shared.begin_commit();
         self.commit()?;
-        if self.connection.total_changes() != begun_at {
-            shared.counters.committed(jobs.len() as u64);
-        }
         self.ledger.next_seq = next_seq;
         self.apply(delta, after);
-        Ok(())
+        Ok(self.connection.total_changes() != begun_at)
     }
 
     /// Expiry in memory, which costs no write: loads, quotas and memory forget what is over.
@@ -396,14 +400,5 @@ impl Writer {
             }
             state.apply(change);
         }
-    }
-}
-
-/// The same error for another member of the batch.
-fn same(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable(text) => StoreError::Unavailable(text.clone()),
-        StoreError::Unreadable(text) => StoreError::Unreadable(text.clone()),
-        StoreError::Internal(text) => StoreError::Internal(text.clone()),
     }
 }

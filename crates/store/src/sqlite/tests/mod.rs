@@ -4,6 +4,7 @@
 mod batches;
 mod calls;
 mod directory;
+mod flushes;
 mod history;
 mod lean;
 mod plans;
