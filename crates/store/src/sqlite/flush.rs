@@ -15,15 +15,16 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread::JoinHandle,
 };
 
 use super::{state::Shared, writer::Job};
 use crate::error::{OpenError, StoreError};
-
-/// Batches that may wait for the flush before. More would hold smaller batches and win nothing.
-const WAITING_MAX: usize = 1;
 
 /// A batch on its way to the disk.
 pub(super) struct Flight {
@@ -52,8 +53,77 @@ pub(super) fn flush_of(database: &Path) -> Result<Flush, OpenError> {
     Ok(Box::new(move || log.sync_data()))
 }
 
-/// The thread's belongings.
-pub(super) struct Flusher {
+/// The writer's way to the disk and to those who wait.
+pub(super) struct Landing {
+    flusher: Arc<Mutex<Flusher>>,
+    flights: mpsc::SyncSender<Flight>,
+    /// Batches that the thread was handed and has not answered.
+    under_way: Arc<AtomicUsize>,
+}
+
+impl Landing {
+    /// Starts the thread; it ends when this is dropped and everybody is answered.
+    pub(super) fn start(
+        flush: Flush,
+        shared: &Arc<Shared>,
+    ) -> Result<(Self, JoinHandle<()>), OpenError> {
+        let flusher = Arc::new(Mutex::new(Flusher {
+            flush,
+            shared: Arc::clone(shared),
+            failed: None,
+        }));
+        // Decided, a batch waits for the one before to land; meanwhile the next one grows.
+        let (flights, landing) = mpsc::sync_channel(0);
+        let under_way = Arc::new(AtomicUsize::new(0));
+        let served = (Arc::clone(&flusher), Arc::clone(&under_way));
+        let last = SettleAll(Arc::clone(shared));
+        let thread = std::thread::Builder::new()
+            .name("store-flusher".to_owned())
+            .spawn(move || {
+                // However this thread ends, nobody may wait for it for ever.
+                let _last = last;
+                serve(&served.0, &landing, &served.1);
+            })
+            .map_err(|error| OpenError::Other(format!("the flusher did not start: {error}")))?;
+        let landing = Self {
+            flusher,
+            flights,
+            under_way,
+        };
+        Ok((landing, thread))
+    }
+
+    /// Makes a batch durable and answers it: at once and here if it is the only one about (waking
+    /// the thread would take as long as the flush), else on the thread, while the next is decided.
+    pub(super) fn land(&self, flight: Flight, is_alone: bool) {
+        if is_alone
+            && self.under_way.load(Ordering::SeqCst) == 0
+            && let Ok(mut flusher) = self.flusher.try_lock()
+        {
+            return flusher.land(flight);
+        }
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        if let Err(unsent) = self.flights.send(flight) {
+            let Flight { jobs, .. } = unsent.0;
+            let stopped = "the flusher stopped; restart axbridge".to_owned();
+            answer_all(jobs, &Err(StoreError::Unavailable(stopped)));
+        }
+    }
+}
+
+fn serve(flusher: &Mutex<Flusher>, flights: &mpsc::Receiver<Flight>, under_way: &AtomicUsize) {
+    while let Ok(flight) = flights.recv() {
+        let Ok(mut flusher) = flusher.lock() else {
+            // The writer stopped in the middle of a batch of its own.
+            return;
+        };
+        flusher.land(flight);
+        under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// What makes commits durable.
+struct Flusher {
     flush: Flush,
     shared: Arc<Shared>,
     /// Why nothing more becomes durable.
@@ -61,40 +131,12 @@ pub(super) struct Flusher {
 }
 
 impl Flusher {
-    /// Starts the thread; it ends when the sender is gone and everybody is answered.
-    pub(super) fn start(
-        flush: Flush,
-        shared: &Arc<Shared>,
-    ) -> Result<(mpsc::SyncSender<Flight>, JoinHandle<()>), OpenError> {
-        let flusher = Self {
-            flush,
-            shared: Arc::clone(shared),
-            failed: None,
-        };
-        let (flights, landing) = mpsc::sync_channel(WAITING_MAX);
-        let thread = std::thread::Builder::new()
-            .name("store-flusher".to_owned())
-            .spawn(move || flusher.serve(&landing))
-            .map_err(|error| OpenError::Other(format!("the flusher did not start: {error}")))?;
-        Ok((flights, thread))
-    }
-
-    fn serve(mut self, flights: &mpsc::Receiver<Flight>) {
-        // However this thread ends, nobody may wait for it for ever.
-        let _last = SettleAll(Arc::clone(&self.shared));
-        while let Ok(first) = flights.recv() {
-            let landed: Vec<Flight> = std::iter::once(first).chain(flights.try_iter()).collect();
-            if landed
-                .iter()
-                .any(|flight| matches!(flight.outcome, Ok(true)))
-            {
-                self.flush();
-            }
-            if let Some(last) = landed.last() {
-                self.shared.settle(last.commit);
-            }
-            landed.into_iter().for_each(|flight| self.answer(flight));
+    fn land(&mut self, flight: Flight) {
+        if matches!(flight.outcome, Ok(true)) {
+            self.flush();
         }
+        self.shared.settle(flight.commit);
+        self.answer(flight);
     }
 
     fn flush(&mut self) {
@@ -131,7 +173,7 @@ impl Flusher {
 }
 
 /// Tells everybody of a batch what became of it.
-pub(super) fn answer_all(jobs: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
+fn answer_all(jobs: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
     for job in jobs {
         job.finish(outcome.clone());
     }

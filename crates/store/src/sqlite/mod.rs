@@ -70,7 +70,7 @@ use crate::{
     store::StoreOptions,
 };
 use fault::Fault;
-use flush::{Flush, Flusher};
+use flush::{Flush, Landing};
 pub(crate) use open::database_in;
 use reader::Readers;
 use state::{Shared, State};
@@ -299,13 +299,13 @@ fn start(
         .connection
         .execute_batch("PRAGMA synchronous = NORMAL")
         .map_err(|error| OpenError::Store(fault::engine(&error)))?;
-    let (flights, flusher) = Flusher::start(flush(&opened.database)?, &shared)?;
+    let (landing, flusher) = Landing::start(flush(&opened.database)?, &shared)?;
     let writer = Writer {
         connection: opened.connection,
         shared: Arc::clone(&shared),
         ledger,
         closed: Closed::default(),
-        flights,
+        landing,
     };
     let writer = std::thread::Builder::new()
         .name("store-writer".to_owned())

@@ -11,7 +11,7 @@
 use std::{
     cell::Cell,
     collections::{BTreeMap, HashMap},
-    sync::{Arc, mpsc::SyncSender},
+    sync::Arc,
 };
 
 use axbridge_domain::{
@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     fault::{Fault, certainly_not_committed, engine},
-    flush::{Flight, answer_all},
+    flush::{Flight, Landing},
     rows::account_column,
     state::{Change, Shared, State},
     sub_ids::SubIds,
@@ -247,8 +247,8 @@ pub(super) struct Writer {
     pub(super) ledger: Ledger,
     /// What full looks at lists found closed.
     pub(super) closed: Closed,
-    /// The way to the flusher.
-    pub(super) flights: SyncSender<Flight>,
+    /// The way to the disk.
+    pub(super) landing: Landing,
 }
 
 impl Writer {
@@ -268,19 +268,20 @@ impl Writer {
     }
 
     fn process(&mut self, waiting: Vec<Box<dyn Job>>) {
+        let is_alone = waiting.len() == 1;
         let mut group = Vec::with_capacity(waiting.len());
         for job in waiting {
             if job.alone() {
-                self.commit_group(std::mem::take(&mut group));
-                self.commit_group(vec![job]);
+                self.commit_group(std::mem::take(&mut group), is_alone);
+                self.commit_group(vec![job], is_alone);
             } else {
                 group.push(job);
             }
         }
-        self.commit_group(group);
+        self.commit_group(group, is_alone);
     }
 
-    fn commit_group(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+    fn commit_group(&mut self, mut jobs: Vec<Box<dyn Job>>, is_alone: bool) {
         if jobs.is_empty() {
             return;
         }
@@ -293,11 +294,7 @@ impl Writer {
             jobs,
             outcome,
         };
-        if let Err(unsent) = self.flights.send(flight) {
-            let stopped = "the flusher stopped; restart axbridge".to_owned();
-            self.shared.set_broken(stopped.clone());
-            answer_all(unsent.0.jobs, &Err(StoreError::Unavailable(stopped)));
-        }
+        self.landing.land(flight, is_alone);
     }
 
     /// Decides and commits; tells whether anything was written.

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     error::{OpenError, StoreError},
     model::{BindingFilter, CallQuery, CallRoute, Page},
-    sqlite::flush::Flush,
+    sqlite::{flush::Flush, writer::Batch},
 };
 
 /// A disk that answers when it may.
@@ -68,6 +68,51 @@ async fn begun(store: &SqliteStore, commits: u64) {
     }
 }
 
+/// How many requests wait for the writer.
+fn queued(store: &SqliteStore) -> usize {
+    let queue = store.inner.queue.lock().expect("no panic");
+    let queue = queue.as_ref().expect("it is open");
+    queue.max_capacity() - queue.capacity()
+}
+
+type Bind = tokio::task::JoinHandle<Result<Result<Bound, BindRefusal>, StoreError>>;
+
+/// Three binds: two are one batch, which the disk holds up; the third is committed behind it.
+async fn three_binds(store: &SqliteStore, disk: &Disk) -> [Bind; 3] {
+    let (entered, enters) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let held = store.clone();
+    let held = tokio::spawn(async move {
+        let hold = move |_: &mut Batch<'_>| {
+            entered.send(()).expect("awaited");
+            // Released by the sender's end, too.
+            let _ = released.recv();
+            Ok(())
+        };
+        held.write(at(0), hold).await
+    });
+    let waited = tokio::task::spawn_blocking(move || enters.recv());
+    waited.await.expect("no panic").expect("the writer is held");
+    let bind = |index: u32| {
+        let a = u64::from(index);
+        let wish = command(party(a), Some(party(a + 10)), Placement::Named(x(a)), index);
+        let store = store.clone();
+        tokio::spawn(async move { store.bind(wish, at(1)).await })
+    };
+    let [first, second] = [bind(0), bind(1)];
+    while queued(store) < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    disk.hang(true);
+    let before = store.inner.shared.begun();
+    drop(release);
+    held.await.expect("no panic").expect("it wrote nothing");
+    begun(store, before + 2).await;
+    let third = bind(2);
+    begun(store, before + 3).await;
+    [first, second, third]
+}
+
 /// Whether it is not answered for a while.
 async fn is_waiting<T>(task: &mut tokio::task::JoinHandle<T>) -> bool {
     tokio::time::timeout(Duration::from_millis(50), task)
@@ -81,25 +126,10 @@ async fn nothing_is_told_before_the_disk_has_it_and_the_next_is_decided_meanwhil
     let disk = Arc::new(Disk::default());
     let store = open_on(directory.path(), &fresh_keys(), &disk).await;
     fill(&store, PoolRules::default()).await;
-    let before = store.inner.shared.begun();
-    disk.hang(true);
-    let bind = |index: u32| {
-        let (a, number) = (u64::from(index), u64::from(index));
-        let wish = command(
-            party(a),
-            Some(party(a + 10)),
-            Placement::Named(x(number)),
-            index,
-        );
-        let store = store.clone();
-        tokio::spawn(async move { store.bind(wish, at(1)).await })
-    };
-    let mut first = bind(0);
-    begun(&store, before + 1).await;
-    let mut second = bind(1);
-    begun(&store, before + 2).await;
-    assert!(is_waiting(&mut first).await);
-    assert!(is_waiting(&mut second).await);
+    let mut binds = three_binds(&store, &disk).await;
+    for bind in &mut binds {
+        assert!(is_waiting(bind).await);
+    }
     // Memory and rows know of them, and nobody says so.
     let route = |query| {
         let store = store.clone();
@@ -122,14 +152,14 @@ async fn nothing_is_told_before_the_disk_has_it_and_the_next_is_decided_meanwhil
     assert!(is_waiting(&mut refused).await);
     assert!(is_waiting(&mut listed).await);
     disk.hang(false);
-    for bound in [first, second] {
+    for bound in binds {
         newly_bound(bound.await.expect("no panic").expect("store"));
     }
     let connected = connected.await.expect("no panic").expect("looked at");
     assert!(matches!(connected, CallRoute::Connect { .. }));
     let refused = refused.await.expect("no panic").expect("looked at");
     assert!(matches!(refused, CallRoute::NoBinding { .. }));
-    assert_eq!(listed.await.expect("no panic").expect("listed").total, 2);
+    assert_eq!(listed.await.expect("no panic").expect("listed").total, 3);
     store.close().await;
 }
 
@@ -170,21 +200,12 @@ async fn after_a_failed_flush_nothing_is_done_although_later_ones_succeed() {
 }
 
 #[tokio::test]
-async fn two_batches_behind_a_failed_flush_fail_with_it() {
+async fn a_batch_behind_a_failed_flush_fails_with_it() {
     let directory = tempfile::tempdir().expect("a directory");
     let disk = Arc::new(Disk::default());
     let store = open_on(directory.path(), &fresh_keys(), &disk).await;
     fill(&store, PoolRules::default()).await;
-    let before = store.inner.shared.begun();
-    disk.hang(true);
-    let mut binds = Vec::new();
-    for index in 0..2 {
-        let a = u64::from(index);
-        let wish = command(party(a), Some(party(a + 10)), Placement::Named(x(a)), index);
-        let binder = store.clone();
-        binds.push(tokio::spawn(async move { binder.bind(wish, at(1)).await }));
-        begun(&store, before + 1 + a).await;
-    }
+    let binds = three_binds(&store, &disk).await;
     disk.fails.store(true, Ordering::SeqCst);
     disk.hang(false);
     for bind in binds {
