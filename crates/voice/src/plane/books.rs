@@ -82,7 +82,8 @@ async fn write(app: Arc<App>, call: CallId, mut waiting: mpsc::Receiver<Entry>) 
     while let Some(entry) = waiting.recv().await {
         let mut pause = Duration::from_millis(PAUSE_MS);
         for tried in 1..=TRIES_MAX {
-            let Err(error) = write_one(&app, call, &entry).await else {
+            // On the heap, so that a call that talks holds no place for what it writes at its end.
+            let Err(error) = Box::pin(write_one(&app, call, &entry)).await else {
                 break;
             };
             if tried == TRIES_MAX {

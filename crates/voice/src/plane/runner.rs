@@ -117,6 +117,8 @@ impl Runner {
             pending: VecDeque::new(),
             arrived_at: Some(Instant::now()),
         };
+        // What was read of it stays; the message itself has no more to say.
+        drop(arrived.message);
         let (mut call, commands) = Call::arrived(arrival, settings);
         runner.obey(commands).await;
         let mut told_to_stop = false;
@@ -220,7 +222,9 @@ impl Runner {
         for command in commands {
             match command {
                 Command::Admit { extension } => {
-                    let verdict = self.decide(extension).await;
+                    // On the heap, so that it is gone once decided: the call keeps its place in
+                    // memory for as long as it lasts.
+                    let verdict = Box::pin(self.decide(extension)).await;
                     self.pending.push_back(Event::Admitted(verdict));
                 }
                 Command::Provisional { status, sdp } => {
