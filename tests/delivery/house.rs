@@ -65,7 +65,11 @@ async fn open(location: Location, keys: &str, callbacks: CallbackSettings) -> Ar
     let settings = AppSettings {
         location,
         keys: Arc::new(Keyring::parse(keys).expect("keys")),
-        store: StoreOptions::default(),
+        // Fewer connections than receivers: who holds one must not wait for another.
+        store: StoreOptions {
+            connections_max: 4,
+            ..StoreOptions::default()
+        },
         numbering: Numbering::built_in(),
         service_numbers: ServiceNumbers::default(),
         default_terms: AccountTerms::default(),

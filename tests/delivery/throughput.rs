@@ -211,20 +211,36 @@ fn word_of(taken: &Taken) -> &'static str {
     found.expect("a moment that was made")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_receivers_with_a_dead_one_among_them_are_served() {
-    let load = Load {
-        rate: 300,
-        seconds: 1,
-        pause_ticks: 5,
-        with_dead: true,
-    };
+/// A second of it, with one of the ten dead.
+const MOMENT: Load = Load {
+    rate: 300,
+    seconds: 1,
+    pause_ticks: 5,
+    with_dead: true,
+};
+
+async fn a_moment_at(location: Option<Location>) {
     let mut settings = quick();
     // Longer than a busy machine needs: what is taken twice would count twice.
     settings.timeout = Duration::from_secs(5);
-    let outcome = run(House::open(settings).await, load).await;
+    let house = House::open_on(settings, location).await;
+    let outcome = run(house, MOMENT).await;
     let arrived: usize = outcome.delays_ms.iter().map(Vec::len).sum();
-    assert_eq!(arrived, load.expected());
+    assert_eq!(arrived, MOMENT.expected());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_receivers_with_a_dead_one_among_them_are_served() {
+    a_moment_at(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_receivers_are_served_over_fewer_connections_to_postgresql() {
+    let Some((server, url)) = database().await else {
+        return;
+    };
+    a_moment_at(Some(Location::Postgres(url.clone()))).await;
+    drop_database(&server, &url).await;
 }
 
 /// As one JSON object a line, for `cargo xtask deliveries`.

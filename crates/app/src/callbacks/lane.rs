@@ -7,8 +7,10 @@ use axbridge_domain::{
     time::Timestamp,
 };
 use axbridge_store::delivery::{Finished, Holder, Lease, Leased, Outcome, Receiver, ReceiverRef};
-use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+};
 
 use super::{
     Render, event_id,
@@ -61,7 +63,9 @@ impl Lane {
     /// Runs until nothing is due, the receiver is to be left alone, or the lane is told to end.
     pub(super) async fn run(mut self) -> (ReceiverRef, Health) {
         let mut waiting: VecDeque<Held> = VecDeque::new();
-        let mut under_way = FuturesUnordered::new();
+        // Tasks of their own, which go on while the lane waits for the store: each may hold one of
+        // its connections, and the lane wants one, too.
+        let mut under_way = JoinSet::new();
         let mut store_works = true;
         loop {
             let now = self.app.now();
@@ -76,20 +80,23 @@ impl Lane {
                     && let Some(held) = waiting.pop_front()
                 {
                     let (app, receiver) = (Arc::clone(&self.app), Arc::clone(receiver));
-                    under_way.push(deal(app, self.render, receiver, sender.clone(), held));
+                    under_way.spawn(deal(app, self.render, receiver, sender.clone(), held));
                 }
             }
             let mut done = Vec::new();
             if room == 0 {
                 done.extend(waiting.drain(..).map(|held| returned(&held)));
             }
-            match under_way.next().await {
-                Some(first) => done.push(first),
+            match under_way.join_next().await {
+                Some(first) => done.extend(whole(first)),
                 None if done.is_empty() => return (self.receiver, self.health),
                 None => {}
             }
-            while let Some(Some(next)) = under_way.next().now_or_never() {
-                done.push(next);
+            while let Some(next) = under_way.try_join_next() {
+                done.extend(whole(next));
+            }
+            if done.is_empty() {
+                continue;
             }
             store_works = self.note(done).await;
         }
@@ -184,6 +191,13 @@ impl Lane {
             }
         }
     }
+}
+
+/// What a task came to. One that stopped early leaves its delivery to the end of the lease.
+fn whole(joined: Result<Done, JoinError>) -> Option<Done> {
+    joined
+        .inspect_err(|error| tracing::error!(%error, "a callback's task stopped early"))
+        .ok()
 }
 
 fn millis(duration: Duration) -> i64 {

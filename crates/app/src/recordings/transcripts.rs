@@ -4,10 +4,11 @@
 use std::{process::Stdio, sync::Arc, time::Duration};
 
 use axbridge_domain::{account::AccountId, call::CallId};
-use futures_util::{StreamExt as _, future::join_all, stream::FuturesUnordered};
+use futures_util::{StreamExt as _, future::join_all};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::Command,
+    task::JoinSet,
 };
 
 use super::{Audio, Recording, Recordings, Track, TranscribeBy, Transcriber, Transcript};
@@ -93,21 +94,26 @@ impl App {
             return;
         };
         tokio::pin!(stop);
-        let mut under_way = FuturesUnordered::new();
+        // Tasks of their own, which go on while the next are taken from the store.
+        let mut under_way = JoinSet::new();
         loop {
             // A slow one keeps its own place and none of the others'.
             let room = transcriber.at_once.saturating_sub(under_way.len());
             if room > 0 {
                 let taken = self.take_transcripts(transcriber, room as u64).await;
-                under_way.extend(taken.into_iter().map(|recording| {
+                for recording in taken {
                     let app = Arc::clone(self);
-                    async move { app.transcribe_one(&recording).await }
-                }));
+                    under_way.spawn(async move { app.transcribe_one(&recording).await });
+                }
             }
             tokio::select! {
                 // What is cut short here is taken again when its time is over.
                 () = &mut stop => return,
-                Some(()) = under_way.next() => {}
+                Some(ended) = under_way.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "the making of a transcript stopped early");
+                    }
+                }
                 () = recordings.transcripts_woken.notified() => {}
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
             }
