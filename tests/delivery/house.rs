@@ -61,15 +61,24 @@ pub(crate) struct House {
     _folder: Option<TempDir>,
 }
 
-async fn open(location: Location, keys: &str, callbacks: CallbackSettings) -> Arc<App> {
+/// Fewer connections than receivers: who holds one must not wait for another.
+fn few_connections() -> StoreOptions {
+    StoreOptions {
+        connections_max: 4,
+        ..StoreOptions::default()
+    }
+}
+
+async fn open(
+    location: Location,
+    keys: &str,
+    callbacks: CallbackSettings,
+    store: StoreOptions,
+) -> Arc<App> {
     let settings = AppSettings {
         location,
         keys: Arc::new(Keyring::parse(keys).expect("keys")),
-        // Fewer connections than receivers: who holds one must not wait for another.
-        store: StoreOptions {
-            connections_max: 4,
-            ..StoreOptions::default()
-        },
+        store,
         numbering: Numbering::built_in(),
         service_numbers: ServiceNumbers::default(),
         default_terms: AccountTerms::default(),
@@ -88,12 +97,20 @@ impl House {
 
     /// One that keeps its data there, or else in a folder of its own.
     pub(crate) async fn open_on(callbacks: CallbackSettings, location: Option<Location>) -> Self {
+        Self::open_with(callbacks, location, few_connections()).await
+    }
+
+    pub(crate) async fn open_with(
+        callbacks: CallbackSettings,
+        location: Option<Location>,
+        store: StoreOptions,
+    ) -> Self {
         // Once in a process; a second call only says that it is done.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a folder");
         let keys = Keyring::generate().expect("random bytes");
         let location = location.unwrap_or(Location::Directory(folder.path().to_owned()));
-        let app = open(location.clone(), &keys, callbacks).await;
+        let app = open(location.clone(), &keys, callbacks, store).await;
         app.first_start().await.expect("an account");
         let pool = pool_of(&app, AccountId::DEFAULT, 0).await;
         let mut house = Self {
@@ -111,7 +128,13 @@ impl House {
     /// Another node on the same database.
     pub(crate) async fn beside(&self, callbacks: CallbackSettings) -> Self {
         let mut house = Self {
-            app: open(self.location.clone(), &self.keys, callbacks).await,
+            app: open(
+                self.location.clone(),
+                &self.keys,
+                callbacks,
+                few_connections(),
+            )
+            .await,
             pool: self.pool,
             courier: None,
             keys: self.keys.clone(),

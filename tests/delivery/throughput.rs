@@ -13,8 +13,9 @@ use axbridge_app::{
     model::{BindingChange, BindingRef},
 };
 use axbridge_domain::{account::AccountId, pool::PoolNo};
-use axbridge_store::Location;
+use axbridge_store::{Location, StoreOptions};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::{
     house::{House, bind, pool_of, quick, wait_for},
@@ -27,6 +28,7 @@ const RECEIVERS: u64 = 10;
 const EVENTS: u64 = 3;
 const QUARTERS: usize = 4;
 const TICKS_A_SECOND: u64 = 100;
+const TICK: Duration = Duration::from_millis(1000 / TICKS_A_SECOND);
 
 /// How much is sent.
 #[derive(Clone, Copy)]
@@ -48,16 +50,20 @@ impl Load {
         self.rate * making / EVENTS / TICKS_A_SECOND
     }
 
-    /// Those whose event of this place (0: made) is due in this tick.
-    fn in_tick(self, tick: u64, place: u64) -> std::ops::Range<u64> {
-        let Some(tick) = tick.checked_sub(place * self.pause_ticks) else {
-            return 0..0;
-        };
-        self.due(tick.saturating_sub(1))..self.due(tick)
+    /// Those that are due in this tick.
+    fn in_tick(self, tick: u64) -> std::ops::Range<u64> {
+        self.due(tick - 1)..self.due(tick)
     }
 
-    fn ticks(self) -> u64 {
-        self.seconds * TICKS_A_SECOND + (EVENTS - 1) * self.pause_ticks
+    /// How long it is between the events of one binding.
+    fn pause(self) -> Duration {
+        TICK * u32::try_from(self.pause_ticks).expect("few")
+    }
+
+    /// From when the first bindings have ended until no more are made.
+    fn steady(self, begun: Instant) -> std::ops::Range<Instant> {
+        let ramp = self.pause() * (EVENTS as u32 - 1);
+        begun + ramp..begun + Duration::from_secs(self.seconds)
     }
 
     fn living(self) -> usize {
@@ -76,72 +82,56 @@ impl Load {
 /// What is known of an event before it arrives: what it is, and when its change was answered.
 type Told = ((String, &'static str), Instant);
 
-/// Makes, changes or ends a binding of the account whose turn it is.
-async fn happen(
+/// The life of a binding of the account whose turn it is: made now, changed and ended later.
+async fn life(
     app: Arc<App>,
     (account, pool, nth): (AccountId, PoolNo, u64),
-    place: u64,
     index: u64,
-    made: Option<BindingRef>,
-) -> (Told, BindingRef) {
-    let (named, word) = match (place, made) {
-        (0, _) => {
-            let binding = bind(&app, account, pool, nth, index).await;
-            let named = BindingRef {
-                account,
-                pool: None,
-                sub_id: binding.sub_id,
-            };
-            (named, "bound")
-        }
-        (1, Some(named)) => {
-            let change = BindingChange::OutId(Some("changed".to_owned()));
-            app.update_binding(named, change).await.expect("it is live");
-            (named, "updated")
-        }
-        (_, Some(named)) => {
-            app.unbind(named).await.expect("it is live");
-            (named, "unbound")
-        }
-        (_, None) => panic!("binding {index} is not made yet"),
+    pause: Duration,
+) -> [Told; EVENTS as usize] {
+    let binding = bind(&app, account, pool, nth, index).await;
+    let named = BindingRef {
+        account,
+        pool: None,
+        sub_id: binding.sub_id,
     };
-    (((named.sub_id.to_string(), word), Instant::now()), named)
+    let told = |word| ((named.sub_id.to_string(), word), Instant::now());
+    let bound = told("bound");
+    tokio::time::sleep(pause).await;
+    let change = BindingChange::OutId(Some("changed".to_owned()));
+    app.update_binding(named, change).await.expect("it is live");
+    let updated = told("updated");
+    tokio::time::sleep(pause).await;
+    app.unbind(named).await.expect("it is live");
+    [bound, updated, told("unbound")]
 }
 
-/// Lets everything happen at its time; gives when each event was answered.
+/// Lets every life begin at its time, whatever became of those before; gives when each event was
+/// answered.
 async fn drive(
     app: &Arc<App>,
     accounts: &[(AccountId, PoolNo, u64)],
     load: Load,
     begun: Instant,
 ) -> HashMap<(String, &'static str), Instant> {
-    let (mut told, mut made) = (HashMap::new(), HashMap::new());
-    for tick in 1..=load.ticks() {
-        let mut work = Vec::new();
-        for place in 0..EVENTS {
-            for index in load.in_tick(tick, place) {
-                let account = accounts[(index % RECEIVERS) as usize];
-                let known = made.get(&index).copied();
-                let happening = happen(Arc::clone(app), account, place, index, known);
-                work.push(async move { (index, happening.await) });
-            }
+    let mut lives = JoinSet::new();
+    for tick in 1..=load.seconds * TICKS_A_SECOND {
+        for index in load.in_tick(tick) {
+            let account = accounts[(index % RECEIVERS) as usize];
+            lives.spawn(life(Arc::clone(app), account, index, load.pause()));
         }
-        for (index, (event, named)) in futures_util::future::join_all(work).await {
-            told.extend([event]);
-            made.insert(index, named);
-        }
-        let next = Duration::from_millis(tick * 1000 / TICKS_A_SECOND);
+        let next = TICK * u32::try_from(tick).expect("minutes");
         tokio::time::sleep_until((begun + next).into()).await;
     }
-    told
+    lives.join_all().await.into_iter().flatten().collect()
 }
 
 /// What a run showed.
 struct Outcome {
-    /// Events that happened a second.
+    /// Events that happened a second while bindings were made, changed and ended alike.
     happened_a_second: f64,
-    /// From the first event until the living receivers had everything, in seconds.
-    took_s: f64,
+    /// Those that came to the living receivers a second in the same time.
+    arrived_a_second: f64,
     /// Delays at the living receivers, sorted, by quarter of the run in which the event happened.
     delays_ms: [Vec<u64>; QUARTERS],
 }
@@ -180,12 +170,19 @@ async fn run(mut house: House, load: Load) -> Outcome {
         taken >= load.expected()
     };
     wait_for("the living have everything", arrived).await;
-    let took_s = begun.elapsed().as_secs_f64();
+    let steady = load.steady(begun);
+    let a_second = |events: usize| {
+        let length = steady.end.duration_since(steady.start);
+        events as f64 / length.as_secs_f64()
+    };
+    let happened_steadily = told.values().filter(|at| steady.contains(*at)).count();
+    let mut arrived_steadily = 0;
     let mut delays_ms = [const { Vec::new() }; QUARTERS];
     for receiver in &receivers {
         receiver.assert_order();
         for taken in receiver.taken() {
             let known = told[&(taken.subject(), word_of(&taken))];
+            arrived_steadily += usize::from(steady.contains(&taken.at));
             let delay = taken.at.saturating_duration_since(known);
             let share = known.duration_since(begun).as_secs_f64() / happened.as_secs_f64();
             let quarter = ((share * QUARTERS as f64) as usize).min(QUARTERS - 1);
@@ -197,8 +194,8 @@ async fn run(mut house: House, load: Load) -> Outcome {
     }
     house.stop().await;
     Outcome {
-        happened_a_second: told.len() as f64 / happened.as_secs_f64(),
-        took_s,
+        happened_a_second: a_second(happened_steadily),
+        arrived_a_second: a_second(arrived_steadily),
         delays_ms,
     }
 }
@@ -248,12 +245,11 @@ fn shown(store: &str, load: Load, outcome: &Outcome) -> Value {
     let quarters = outcome.delays_ms.iter().map(|sorted| {
         json!({"p50_ms": at(sorted, 0.5), "p99_ms": at(sorted, 0.99), "worst_ms": at(sorted, 1.0)})
     });
-    let arrived: usize = outcome.delays_ms.iter().map(Vec::len).sum();
     json!({
         "store": store,
         "dead": load.with_dead,
         "happened_a_second": outcome.happened_a_second,
-        "arrived_a_second": arrived as f64 / outcome.took_s,
+        "arrived_a_second": outcome.arrived_a_second,
         "quarters": quarters.collect::<Vec<_>>(),
     })
 }
@@ -280,7 +276,8 @@ async fn a_thousand_events_a_second_with_and_without_a_dead_receiver() {
         let Some((server, url)) = database().await else {
             continue;
         };
-        let house = House::open_on(settings(), Some(Location::Postgres(url.clone()))).await;
+        let location = Some(Location::Postgres(url.clone()));
+        let house = House::open_with(settings(), location, StoreOptions::default()).await;
         let outcome = run(house, load).await;
         println!("{}", shown("PostgreSQL", load, &outcome));
         drop_database(&server, &url).await;
