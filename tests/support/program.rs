@@ -71,6 +71,8 @@ impl Server {
         // What is said at the least severe level must not tell either.
         command.env("AXBRIDGE__LOG__LEVEL", "trace,tokio_postgres=warn");
         command.env("AXBRIDGE__VOICE__LANGUAGES", "en");
+        // Memory is what it holds, not what the kernel rounds up to huge pages behind its back.
+        command.env("MIMALLOC_ALLOW_THP", "0");
         for (name, value) in settings {
             command.env(format!("AXBRIDGE__{name}"), value);
         }

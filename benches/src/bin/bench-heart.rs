@@ -23,6 +23,10 @@ use axbridge_domain::{
     selection::{Wanted, choose_among_open},
 };
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BATCH: usize = 64;
 const CALLS: usize = 1 << 20;
 /// Records made before their inserts are timed, few enough to stay out of the account of memory.

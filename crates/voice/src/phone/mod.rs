@@ -249,8 +249,8 @@ async fn take(line: &Arc<Line>, message: Incoming, incoming: &mpsc::Sender<Phone
             let _ = incoming.try_send(call::take(wire, message, script));
         }
         Some("OPTIONS") => {
-            line.send(&message.reply(200, "OK", None, ""), message.peer)
-                .await
+            let here = message.reply(200, "OK", Some(&line.token()), "");
+            line.send(&here, message.peer).await;
         }
         Some("ACK") | None => {}
         Some(_) => {

@@ -150,7 +150,7 @@ impl Story {
                 text(&route, "CalleeShowNumber")
             ),
             outcome => format!(
-                "{who}: nobody rings ({outcome}); the caller hears \"{}\"",
+                "{who}: nobody rings (Outcome {outcome}); the caller hears \"{}\"",
                 text(&route, "Announcement")
             ),
         });
