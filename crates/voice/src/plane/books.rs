@@ -9,6 +9,8 @@ use axbridge_app::{
 use axbridge_domain::{account::AccountId, call::CallId};
 use tokio::sync::mpsc;
 
+use super::pace::Pace;
+
 /// Entries of one call that may wait: it has no more.
 const ENTRIES_MAX: usize = 8;
 /// How often an entry is written again when the store is not there.
@@ -28,9 +30,9 @@ pub(super) struct Book {
 }
 
 impl Book {
-    pub(super) fn open(app: Arc<App>, call: CallId) -> Self {
+    pub(super) fn open(app: Arc<App>, pace: Arc<Pace>, call: CallId) -> Self {
         let (entries, waiting) = mpsc::channel(ENTRIES_MAX);
-        tokio::spawn(write(app, call, waiting));
+        tokio::spawn(write(app, pace, call, waiting));
         Self { entries }
     }
 
@@ -57,6 +59,7 @@ impl Book {
 /// one. Who leaves before saying it has called all the same.
 pub(super) struct Undecided {
     pub(super) app: Arc<App>,
+    pub(super) pace: Arc<Pace>,
     pub(super) arrival: Arrival,
     pub(super) account: AccountId,
 }
@@ -67,19 +70,21 @@ impl Undecided {
         tokio::spawn(async move {
             let Self {
                 app,
+                pace,
                 arrival,
                 account,
             } = self;
             match app.begin_undecided_call(&arrival, account).await {
-                Ok(call) => Book::open(app, call).ended(end),
+                Ok(call) => Book::open(app, pace, call).ended(end),
                 Err(error) => tracing::error!(%error, "a call could not be written down"),
             }
         });
     }
 }
 
-async fn write(app: Arc<App>, call: CallId, mut waiting: mpsc::Receiver<Entry>) {
+async fn write(app: Arc<App>, pace: Arc<Pace>, call: CallId, mut waiting: mpsc::Receiver<Entry>) {
     while let Some(entry) = waiting.recv().await {
+        pace.turn().await;
         let mut pause = Duration::from_millis(PAUSE_MS);
         for tried in 1..=TRIES_MAX {
             // On the heap, so that a call that talks holds no place for what it writes at its end.

@@ -38,11 +38,13 @@ impl Runner {
             extension,
             trunk: self.inbound.trunk.name.to_string(),
         };
+        self.shared.pace.turn().await;
         match self.shared.app.admit_call(&arrival).await {
             Ok(Admission::Connect(plan)) => self.connect(plan).await,
             Ok(Admission::AskExtension { account }) => {
                 self.undecided = Some(Undecided {
                     app: self.shared.app.clone(),
+                    pace: self.shared.pace.clone(),
                     arrival,
                     account,
                 });
@@ -70,7 +72,8 @@ impl Runner {
         if let Some(call) = call {
             tracing::debug!(%call, sip_call_id = self.caller.sip_call_id(), "a call arrived");
             self.call_id = Some(call);
-            self.book = Some(Book::open(self.shared.app.clone(), call));
+            let (app, pace) = (self.shared.app.clone(), self.shared.pace.clone());
+            self.book = Some(Book::open(app, pace, call));
         }
     }
 

@@ -7,6 +7,7 @@ mod clips;
 mod counts;
 mod decide;
 mod metrics;
+mod pace;
 mod readings;
 mod recordings;
 mod runner;
@@ -31,6 +32,7 @@ use self::{
     clips::Clips,
     counts::{Counts, Place},
     metrics::Metrics,
+    pace::Pace,
     runner::{Facts, Runner},
     trunks::{Known, Trunks},
 };
@@ -67,6 +69,8 @@ struct Shared {
     counts: Counts,
     clips: Clips,
     metrics: Metrics,
+    /// When calls write.
+    pace: Arc<Pace>,
     /// Every call is to end now.
     hang_up: CancellationToken,
     /// The chores are to end.
@@ -196,6 +200,7 @@ impl VoicePlane {
             counts,
             clips,
             metrics: Metrics::new(),
+            pace: Arc::default(),
             hang_up: CancellationToken::new(),
             stop: CancellationToken::new(),
         });
