@@ -7,6 +7,7 @@ use super::{
     claim::claim,
     core::Core,
     fault::Fault,
+    guess::unused_from,
     idempotency::{Known, lock_known, look_up, open_answer},
     new_bindings::NewBinding,
     rows::{account_column, count_of, number_columns},
@@ -99,6 +100,10 @@ async fn round(
     if stands {
         core.counters.committed(claimed.len() as u64);
         for (job, new) in claimed {
+            let until = unused_from(&jobs[job].wanted.rules, new.binding.terms.expires_at, core);
+            for route in new.shape.routes(new.binding.x) {
+                core.taken.note((route.x, route.selector), now, until);
+            }
             jobs[job].answer(Ok(Ok(Bound::New(new.binding))));
         }
     } else {

@@ -188,6 +188,7 @@ async fn unbind(
     };
     end(&transaction, &found, now).await?;
     core.commit(transaction).await?;
+    core.taken.forget(found.binding.x, &found.shape);
     Ok(Ok(()))
 }
 
@@ -283,6 +284,9 @@ async fn update(
     let topic = Topic::BindingUpdated;
     tell(&transaction, account, topic, &[new.sub_id.to_string()], now).await?;
     core.commit(transaction).await?;
+    if moved {
+        core.taken.forget(old.binding.x, &old.shape);
+    }
     Ok(Ok(new))
 }
 
@@ -430,6 +434,7 @@ async fn upgrade(
     end(&transaction, &ax, now).await?;
     join(core, &transaction, axb.clone(), shape, now).await?;
     core.commit(transaction).await?;
+    core.taken.forget(ax.binding.x, &ax.shape);
     Ok(Ok(axb))
 }
 

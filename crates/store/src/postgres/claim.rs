@@ -77,6 +77,9 @@ pub(super) async fn claim(
         failed += usize::from(pick.guessed && !(guess_holds && got_routes));
         let sub_id = SubId::new(now, pick.x, nonce_of(job));
         let stands = holds.is_ok() && guess_holds && got_routes && room;
+        if pick.guessed && !got_routes {
+            core.taken.suspect(pick.x, &wanted.shape, now);
+        }
         if !stands || !sub_ids.insert(sub_id) {
             job.tries += 1;
             core.counters.claims_retried(u64::from(!pick.guessed));

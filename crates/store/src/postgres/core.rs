@@ -20,6 +20,7 @@ use super::{
     fault::{Fault, commit_fault},
     guess::Lists,
     rows::{POOL_COLUMNS, account_of, number_column, pool_column, pool_from},
+    taken::Taken,
     waits::Waits,
 };
 use crate::{
@@ -44,6 +45,7 @@ pub(super) struct Core {
     latest: AtomicI64,
     pub(super) first_look: FirstLook,
     pub(super) lists: Lists,
+    pub(super) taken: Taken,
 }
 
 /// How many candidates to look at first. Where numbers are plenty the first will do and the others
@@ -95,6 +97,7 @@ impl Core {
             latest: AtomicI64::new(now.unix_ms()),
             first_look: FirstLook(AtomicUsize::new(1)),
             lists: Lists::new(),
+            taken: Taken::new(),
         }
     }
 

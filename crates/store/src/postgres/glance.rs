@@ -28,7 +28,7 @@ use crate::{error::StoreError, store::StoreOptions};
 
 /// A place in a list to look at for a request.
 pub(super) struct Draw {
-    /// Whose draw it is: comes back with what stands there.
+    /// Whose draw it is.
     pub(super) search: usize,
     pub(super) pool: PoolNo,
     /// City column of the list.
@@ -37,6 +37,15 @@ pub(super) struct Draw {
     pub(super) ord: usize,
     /// Selectors of the request's routes.
     pub(super) selectors: [Option<Selector>; 2],
+}
+
+/// What stands at a place.
+pub(super) struct Drawn<'d> {
+    pub(super) draw: &'d Draw,
+    pub(super) x: PhoneNumber,
+    /// The request's routes that somebody holds or held, with the moments until which they live or
+    /// lived.
+    pub(super) routes: [Option<(Selector, Timestamp)>; 2],
 }
 
 /// The selectors of the routes of an AX or AXB, which are the same on every number.
@@ -48,25 +57,25 @@ pub(super) fn selectors_of(shape: &Shape) -> [Option<Selector>; 2] {
 }
 
 /// Places of the columns that [`draw`] reads.
-const DRAW_SEARCH: usize = 0;
+const DRAW_TURN: usize = 0;
 const DRAW_NUMBER: usize = 1;
 const DRAW_ROUTES: usize = DRAW_NUMBER + RawNumber::COLUMNS;
 
 /// Looks at places of lists: who stands there, how loaded, and how the request's routes stand.
-/// Answers each number with its search, in the order of the draws.
-pub(super) async fn draw(
+/// Answers what each draw found, in their order.
+pub(super) async fn draw<'d>(
     transaction: &Transaction<'_>,
     account: AccountId,
     seen: &mut Seen,
-    draws: &[Draw],
+    draws: &'d [Draw],
     now: Timestamp,
     options: &StoreOptions,
-) -> Result<Vec<(usize, PhoneNumber)>, Fault> {
+) -> Result<Vec<Drawn<'d>>, Fault> {
     let statement = transaction
         .prepare_cached(&format!(
-            "SELECT q.search, {}, r.callee, r.sub_id, r.live_until, s.callee, s.sub_id, s.live_until
-             FROM unnest($2::int4[], $3::int8[], $4::int2[], $5::int8[], $6::bytea[], $7::bytea[])
-                 WITH ORDINALITY q (search, pool, city, ord, one, other, turn)
+            "SELECT q.turn::int4, {}, r.callee, r.sub_id, r.live_until, s.callee, s.sub_id, s.live_until
+             FROM unnest($2::int8[], $3::int2[], $4::int8[], $5::bytea[], $6::bytea[])
+                 WITH ORDINALITY q (pool, city, ord, one, other, turn)
              CROSS JOIN LATERAL (
                  SELECT x FROM number_place
                  WHERE account = $1 AND pool = q.pool AND city = q.city AND ord = q.ord LIMIT 1) p
@@ -82,7 +91,6 @@ pub(super) async fn draw(
             RawNumber::SQL
         ))
         .await?;
-    let searches: Vec<i32> = each(draws, |draw| draw.search as i32);
     let pools: Vec<i64> = each(draws, |draw| pool_column(draw.pool));
     let cities: Vec<i16> = each(draws, |draw| draw.city);
     let ords: Vec<i64> = each(draws, |draw| i64::try_from(draw.ord).unwrap_or(i64::MAX));
@@ -94,7 +102,6 @@ pub(super) async fn draw(
             &statement,
             &[
                 &account_column(account),
-                &searches,
                 &pools,
                 &cities,
                 &ords,
@@ -105,11 +112,13 @@ pub(super) async fn draw(
         .await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        let search: i32 = value(row, DRAW_SEARCH)?;
+        let turn: i32 = value(row, DRAW_TURN)?;
         let number = RawNumber::read(row, DRAW_NUMBER)?.at(now);
-        let Some(draw) = draws.iter().find(|draw| draw.search as i32 == search) else {
+        let draw = usize::try_from(turn - 1).ok().and_then(|at| draws.get(at));
+        let Some(draw) = draw else {
             continue;
         };
+        let mut routes = [None; 2];
         for (which, selector) in draw.selectors.iter().enumerate() {
             let first = DRAW_ROUTES + which * 3;
             if let Some(selector) = selector
@@ -117,9 +126,15 @@ pub(super) async fn draw(
             {
                 let standing = standing_of(row, first, now, options.remember_ms)?;
                 seen.note_route(number.x, *selector, standing);
+                let live_until = Timestamp::from_unix_ms(value(row, first + 2)?);
+                routes[which] = Some((*selector, live_until));
             }
         }
-        found.push((draw.search, number.x));
+        found.push(Drawn {
+            draw,
+            x: number.x,
+            routes,
+        });
         seen.note_number(number);
     }
     Ok(found)

@@ -21,6 +21,7 @@ use super::{
     look::Seen,
     rows::{account_column, city_column, pool_column},
     select::{Pick, Search},
+    taken::Taken,
     walk::judge_seen,
     worker::Job,
 };
@@ -34,7 +35,7 @@ const PLACES_MAX: u64 = 2_000_000;
 const LENGTH_TTL: Duration = Duration::from_secs(1);
 
 /// A list: a pool and a city column.
-type List = (PoolNo, i16);
+pub(super) type List = (PoolNo, i16);
 
 /// What a node remembers of the lists that candidates are drawn from. Wrong or old entries only
 /// make for bad guesses: what is claimed is judged by what its number's row says under the lock.
@@ -58,13 +59,32 @@ impl Lists {
     pub(super) fn note_length(&self, list: List, length: usize) {
         self.lengths.insert(list, length);
     }
+
+    /// Notes who stands at a place.
+    pub(super) fn note_place(&self, list: List, place: usize, x: PhoneNumber) {
+        self.places.insert((list, place), x);
+    }
+
+    /// Whether nothing is known that keeps the number at this place from a job.
+    pub(super) fn may_do(
+        &self,
+        place: (List, usize),
+        job: &Job,
+        taken: &Taken,
+        now: Timestamp,
+    ) -> bool {
+        self.places.get(&place).is_none_or(|x| {
+            let wanted = &job.wanted;
+            !wanted.never.contains(&Some(x)) && !taken.stands_in_the_way(x, &wanted.shape, now)
+        })
+    }
 }
 
 /// Takes a number without a look for every search that may do so; answers the other searches.
 pub(super) async fn guess(
     core: &Core,
     transaction: &Transaction<'_>,
-    account: AccountId,
+    (account, now): (AccountId, Timestamp),
     jobs: &[Job],
     open: Vec<Search>,
     picks: &mut Vec<Pick>,
@@ -72,18 +92,26 @@ pub(super) async fn guess(
     if core.first_look.looks() > 1 {
         return Ok(open);
     }
-    let mut places: Vec<Option<(List, usize)>> = Vec::with_capacity(open.len());
-    for search in &open {
-        places.push(place_for(core, &jobs[search.job()]));
+    let mut guesses = Vec::with_capacity(open.len());
+    for search in open {
+        let places = places_for(core, &jobs[search.job()]);
+        guesses.push((search, places));
     }
-    let mut unknown: Vec<(List, usize)> = places.iter().flatten().copied().collect();
+    let first_open = |job: &Job, places: &[(List, usize)]| {
+        let mut places = places.iter().copied();
+        places.find(|place| core.lists.may_do(*place, job, &core.taken, now))
+    };
+    let mut unknown = Vec::new();
+    for (search, places) in &guesses {
+        unknown.extend(first_open(&jobs[search.job()], places));
+    }
     unknown.retain(|place| !core.lists.places.contains_key(place));
     fetch(core, transaction, account, &unknown).await?;
     let mut rest = Vec::new();
-    for (search, place) in open.into_iter().zip(places) {
-        let x = place.and_then(|place| core.lists.places.get(&place));
+    for (search, places) in guesses {
         let job = &jobs[search.job()];
-        match x.filter(|x| !job.wanted.never.contains(&Some(*x))) {
+        let place = first_open(job, &places);
+        match place.and_then(|place| core.lists.places.get(&place)) {
             Some(x) => picks.push(Pick {
                 job: search.job(),
                 x,
@@ -96,24 +124,25 @@ pub(super) async fn guess(
     Ok(rest)
 }
 
-/// The place to guess at, for a bind that may: its first turn, nothing to compare, no quota.
-fn place_for(core: &Core, job: &Job) -> Option<(List, usize)> {
+/// The places to guess at, for a bind that may: its first turn, nothing to compare, no quota.
+fn places_for(core: &Core, job: &Job) -> Vec<(List, usize)> {
     let policy = job.wanted.rules.policy;
     let may = job.tries == 0
         && !job.command.dry_run
         && job.command.live_bindings_max.is_none()
         && policy != Policy::Spread
         && matches!(job.command.placement, Placement::Select { .. });
-    let list = (
-        job.wanted.pool,
-        city_column(job.wanted.tiers.first()?.city()),
-    );
-    let length = core.lists.lengths.get(&list).filter(|_| may)?;
+    let Some(tier) = job.wanted.tiers.first() else {
+        return Vec::new();
+    };
+    let list = (job.wanted.pool, city_column(tier.city()));
+    let length = core.lists.lengths.get(&list).filter(|_| may).unwrap_or(0);
     if length <= DRAWS {
-        return None;
+        return Vec::new();
     }
     let mut draws = job.draws();
-    Some((list, draw(policy, length, &mut draws).next()?))
+    let places = draw(policy, length, &mut draws);
+    places.map(|place| (list, place)).collect()
 }
 
 /// Reads who stands at places.
@@ -153,20 +182,29 @@ async fn fetch(
         let turn: i64 = value(row, 1)?;
         let place = usize::try_from(turn - 1).ok().and_then(|at| places.get(at));
         if let Some(place) = place {
-            core.lists.places.insert(*place, number_at(row, 0)?);
+            core.lists.note_place(place.0, place.1, number_at(row, 0)?);
         }
     }
     Ok(())
 }
 
-/// Since when nobody may have held routes that are claimed without a look under the lock: long enough for the full quarantine, and
-/// for the policy to see them as unused where that matters.
+/// Since when nobody may have held routes that are claimed without a look under the lock.
 pub(super) fn unused_since(rules: &PoolRules, now: Timestamp, remember_ms: i64) -> Timestamp {
-    let quarantine_ms = match rules.policy {
+    now.plus_ms(-unused_after_ms(rules, remember_ms))
+}
+
+/// From when on routes that live until then can be claimed without a look under the lock.
+pub(super) fn unused_from(rules: &PoolRules, live_until: Timestamp, core: &Core) -> Timestamp {
+    live_until.plus_ms(unused_after_ms(rules, core.options.remember_ms))
+}
+
+/// How long after its end a route counts as unused: the full quarantine, and as long as the policy
+/// tells it from others where that matters.
+fn unused_after_ms(rules: &PoolRules, remember_ms: i64) -> i64 {
+    match rules.policy {
         Policy::Protect => remember_ms,
         _ => rules.quarantine_ms.min(remember_ms),
-    };
-    now.plus_ms(-quarantine_ms)
+    }
 }
 
 /// Whether a guess that got its routes is what a look would have picked: a number that may be given

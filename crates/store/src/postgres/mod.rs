@@ -73,6 +73,7 @@ mod rows;
 mod schema;
 mod select;
 mod sweep;
+mod taken;
 mod text;
 mod trunks;
 mod waits;

@@ -16,7 +16,7 @@ use axbridge_domain::{
     city_order::Tier,
     draws::Draws,
     phone::PhoneNumber,
-    pool::{Policy, PoolNo},
+    pool::{Policy, PoolNo, PoolRules},
     route::Route,
     selection::{Candidate, Wanted, draw, pick},
     time::Timestamp,
@@ -26,8 +26,8 @@ use deadpool_postgres::Transaction;
 use super::{
     core::Core,
     fault::Fault,
-    glance::{self, Draw, selectors_of},
-    guess::guess,
+    glance::{self, Draw, Drawn, selectors_of},
+    guess::{guess, unused_from},
     idempotency::look_up,
     look::{Claim, Seen, given_out},
     pairs::Pairs,
@@ -126,7 +126,15 @@ pub(super) async fn select(
         picks: Vec::new(),
     };
     let open = begin(jobs);
-    let mut open = guess(core, transaction, account, jobs, open, &mut round.picks).await?;
+    let mut open = guess(
+        core,
+        transaction,
+        (account, now),
+        jobs,
+        open,
+        &mut round.picks,
+    )
+    .await?;
     if open.is_empty() {
         return Ok(round.picks);
     }
@@ -248,6 +256,7 @@ impl Round<'_> {
                 search.undrawn = draw(policy, length, &mut search.draws).collect();
                 if policy != Policy::Spread {
                     looks = first_look;
+                    self.put_off_taken(&jobs[search.job], city, &mut search.undrawn);
                 }
             }
             for ord in search.undrawn.drain(..looks.min(search.undrawn.len())) {
@@ -273,14 +282,15 @@ impl Round<'_> {
             options,
         )
         .await?;
-        for (index, x) in &found {
-            if let Some(search) = open.get_mut(*index) {
-                search.drawn.push(*x);
+        for drawn in &found {
+            if let Some(search) = open.get_mut(drawn.draw.search) {
+                search.drawn.push(drawn.x);
+                self.remember(drawn, &jobs[search.job].wanted.rules);
             }
         }
-        let asked = found.iter().filter_map(|(index, x)| {
-            let search = open.get(*index)?;
-            Some((*x, &jobs[search.job].wanted))
+        let asked = found.iter().filter_map(|drawn| {
+            let search = open.get(drawn.draw.search)?;
+            Some((drawn.x, &jobs[search.job].wanted))
         });
         glance::look_closer(
             self.transaction,
@@ -292,6 +302,27 @@ impl Round<'_> {
         )
         .await
         .map(drop)
+    }
+
+    /// Puts the places last whose numbers are known to be closed to the job.
+    fn put_off_taken(&self, job: &Job, city: i16, places: &mut VecDeque<usize>) {
+        let list = (job.wanted.pool, city);
+        let (lists, taken) = (&self.core.lists, &self.core.taken);
+        let is_open = |place: &usize| lists.may_do((list, *place), job, taken, self.now);
+        let (mut first, last): (VecDeque<_>, VecDeque<_>) = places.drain(..).partition(is_open);
+        first.extend(last);
+        *places = first;
+    }
+
+    /// Remembers what a draw found, for the draws of later batches.
+    fn remember(&self, drawn: &Drawn<'_>, rules: &PoolRules) {
+        let (draw, x) = (drawn.draw, drawn.x);
+        let lists = &self.core.lists;
+        lists.note_place((draw.pool, draw.city), draw.ord, x);
+        for (selector, live_until) in drawn.routes.iter().flatten() {
+            let until = unused_from(rules, *live_until, self.core);
+            self.core.taken.note((x, *selector), self.now, until);
+        }
     }
 
     /// Reads how long the lists are that candidates are to be drawn from.
