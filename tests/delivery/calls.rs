@@ -8,8 +8,9 @@ use axbridge_domain::call::{CallResult, ReleasedBy};
 use serde_json::{Value, json};
 
 use crate::{
+    authority::Authority,
     house::{House, quick, x},
-    receiver::{Authority, Mood, Receiver, Taken},
+    receiver::{Mood, Receiver, Taken},
 };
 
 /// The schema in the repository for a message.

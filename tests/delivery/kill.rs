@@ -24,8 +24,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
+    authority::Authority,
     house::wait_for,
-    receiver::{Authority, Mood, Receiver, TOKEN},
+    receiver::{Mood, Receiver, TOKEN},
 };
 
 /// After this long a test has hung.

@@ -4,6 +4,8 @@
 //! The receiver is a real HTTPS server that misbehaves on order. Nothing is timed: a test waits for
 //! what must happen and fails when it has waited far too long.
 
+#[path = "../authority.rs"]
+mod authority;
 mod calls;
 mod guide;
 mod house;

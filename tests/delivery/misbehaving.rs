@@ -3,8 +3,9 @@
 use axbridge_app::callbacks::{DeliveryState, EventFilter};
 
 use crate::{
+    authority::Authority,
     house::{House, quick, wait_for},
-    receiver::{Authority, Mood, Receiver},
+    receiver::{Mood, Receiver},
 };
 
 const BINDINGS: u64 = 12;

@@ -12,9 +12,10 @@ use std::{
 use axbridge_store::Location;
 
 use crate::{
+    authority::Authority,
     house::{House, quick, wait_for},
     kill::{Place, furnish, receiver, settle, work},
-    receiver::{Authority, Mood, Receiver},
+    receiver::{Mood, Receiver},
 };
 
 const ROUNDS: usize = 3;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
+    authority::Authority,
     house::{House, quick, wait_for},
-    receiver::{Authority, Mood, Receiver},
+    receiver::{Mood, Receiver},
 };
 
 const RECEIVERS: usize = 10;

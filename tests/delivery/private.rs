@@ -20,8 +20,9 @@ use axbridge_domain::account::AccountId;
 use tokio::net::TcpListener;
 
 use crate::{
+    authority::Authority,
     house::{House, quick, wait_for},
-    receiver::{Authority, Mood, Receiver, TOKEN},
+    receiver::{Mood, Receiver, TOKEN},
 };
 
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));

@@ -8,7 +8,6 @@ use std::{
 };
 
 use axbridge_app::callbacks::signature::auth_code;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{
     ServerConfig,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
@@ -20,6 +19,8 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_rustls::TlsAcceptor;
+
+use crate::authority::Authority;
 
 /// The token of all receivers in these tests.
 pub(crate) const TOKEN: &str = "8D202AC288";
@@ -48,35 +49,10 @@ pub(crate) enum Mood {
     HalfAnswer,
 }
 
-/// A certificate authority and what it signed.
-pub(crate) struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
-}
-
 impl Authority {
-    pub(crate) fn new() -> Self {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::new(Vec::new()).expect("no names");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).expect("it signs itself");
-        Self {
-            pem: certificate.pem(),
-            issuer: Issuer::new(params, key),
-        }
-    }
-
-    /// Its certificate, PEM.
-    pub(crate) fn pem(&self) -> &str {
-        &self.pem
-    }
-
     /// TLS for these names and addresses.
     pub(crate) fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
-        let key = KeyPair::generate().expect("a key");
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let params = CertificateParams::new(names).expect("names");
-        let certificate = params.signed_by(&key, &self.issuer).expect("it signs");
+        let (certificate, key) = self.certify(names);
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)

@@ -18,9 +18,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
+    authority::Authority,
     house::{House, bind, pool_of, quick, wait_for},
     nodes::{database, drop_database},
-    receiver::{Authority, Mood, Receiver, Taken},
+    receiver::{Mood, Receiver, Taken},
 };
 
 const RECEIVERS: u64 = 10;

@@ -76,8 +76,17 @@ impl Server {
         for (name, value) in settings {
             command.env(format!("AXBRIDGE__{name}"), value);
         }
-        command.args(["serve", "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]);
-        command.args(["--operator-http", "127.0.0.1:0", "--data"]);
+        command.args([
+            "serve",
+            "--http",
+            "127.0.0.1:0",
+            "--operator-http",
+            "127.0.0.1:0",
+        ]);
+        if !settings.iter().any(|(name, _)| *name == "VOICE__SIP") {
+            command.args(["--sip", "127.0.0.1:0"]);
+        }
+        command.arg("--data");
         let file = |name: &str| File::create(logs.join(name)).expect("a log can be made");
         let child = command
             .arg(data)
@@ -161,6 +170,19 @@ impl Server {
         let file = self.file();
         let text = file["SipEndpoint"].as_str().expect("SIP is on");
         text.parse().expect("an address")
+    }
+
+    /// Where it takes calls by `tcp` or `tls`.
+    ///
+    /// # Panics
+    /// When it does not say so.
+    #[must_use]
+    pub fn sip_by(&self, transport: &str) -> SocketAddr {
+        let said = self.read("out");
+        let begin = format!("taking calls on sip over {transport} ");
+        let address = said.lines().find_map(|line| line.strip_prefix(&begin));
+        let address = address.unwrap_or_else(|| panic!("no {transport}: {said}"));
+        address.trim().parse().expect("an address")
     }
 
     /// A client with its operator key.

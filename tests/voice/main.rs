@@ -2,6 +2,8 @@
 //! own, and at the end of each scenario the search for what one side must not learn of the other,
 //! and for what must not be left lying about.
 
+#[path = "../authority.rs"]
+mod authority;
 mod database;
 mod house;
 

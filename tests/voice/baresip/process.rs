@@ -40,7 +40,7 @@ pub(super) fn is_installed() -> bool {
 pub(super) struct Baresip {
     child: Child,
     folder: PathBuf,
-    /// Where it takes calls.
+    /// Where it takes calls by UDP.
     pub(super) address: SocketAddr,
     control: TcpStream,
     /// What the control port said and nobody read yet.
@@ -48,8 +48,14 @@ pub(super) struct Baresip {
 }
 
 impl Baresip {
-    /// Starts it on this host, for this number; it answers by itself and says a tone.
-    pub(super) fn start(folder: &Path, host: &str, number: &str, tone_hz: f32) -> Self {
+    /// Starts it on this host, for this number; it answers by itself and says a tone. `more` is
+    /// added to its configuration.
+    pub(super) fn start(
+        folder: &Path,
+        (host, number): (&str, &str),
+        tone_hz: f32,
+        more: &str,
+    ) -> Self {
         fs::create_dir_all(folder).expect("a directory");
         let address = free_address(host);
         let control_at = TcpListener::bind((host, 0)).and_then(|it| it.local_addr());
@@ -62,7 +68,7 @@ impl Baresip {
              auplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nrtp_ports 16000-17000\n\
              module_path {MODULES}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\n\
              module sndfile.so\nmodule_app account.so\nmodule_app menu.so\n\
-             module_app ctrl_tcp.so\nctrl_tcp_listen {control_at}\nsnd_path {}\n",
+             module_app ctrl_tcp.so\nctrl_tcp_listen {control_at}\nsnd_path {}\n{more}",
             tone.display(),
             folder.display()
         );
@@ -115,8 +121,13 @@ impl Baresip {
         sent.expect("it listens");
     }
 
-    /// Calls a number at a server.
-    pub(super) fn dial(&mut self, number: &str, server: SocketAddr) {
+    /// Where it takes calls by TLS, if it has a certificate.
+    pub(super) fn tls_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), self.address.port() + 1)
+    }
+
+    /// Calls a number at a server: `ADDRESS:PORT`, with URI parameters if it needs any.
+    pub(super) fn dial(&mut self, number: &str, server: &str) {
         self.tell("dial", &format!("sip:{number}@{server}"));
     }
 
@@ -164,16 +175,23 @@ impl Baresip {
         said.chars().skip(from).collect()
     }
 
-    /// The SIP messages that it received, by its own trace.
-    pub(super) fn received(&self) -> Vec<String> {
-        let to_us = format!("-> {}", self.address);
+    /// The SIP messages that it received from a server, by its own trace.
+    pub(super) fn received(&self, server: SocketAddr) -> Vec<String> {
+        // Over a connection of its own, or of the server's.
+        let to_us = [
+            format!("{server} -> "),
+            format!(" -> {}:", self.address.ip()),
+        ];
         let said = String::from_utf8_lossy(&fs::read(self.folder.join("out")).unwrap_or_default())
             .into_owned();
         let messages: Vec<String> = said
             .split("#\n")
             .filter_map(|entry| {
                 let (way, message) = entry.split_once('\n')?;
-                way.trim_end().ends_with(&to_us).then(|| message.to_owned())
+                to_us
+                    .iter()
+                    .any(|it| way.contains(it))
+                    .then(|| message.to_owned())
             })
             .collect();
         assert!(!messages.is_empty(), "it received something: {said}");
