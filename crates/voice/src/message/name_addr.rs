@@ -43,10 +43,7 @@ impl<'a> NameAddr<'a> {
             None => return Err(NameAddrFlaw),
         };
         // A space within the brackets is what RFC 4475 §3.1.2.14 refuses.
-        if uri.is_empty()
-            || uri.contains([' ', '\t', '<'])
-            || outside_of_quotes(parameters, b',')?.is_some()
-        {
+        if uri.is_empty() || uri.contains([' ', '\t', '<']) || !are_plain(parameters)? {
             return Err(NameAddrFlaw);
         }
         Ok(NameAddr {
@@ -63,7 +60,7 @@ impl<'a> NameAddr<'a> {
         let uri = uri.trim();
         if uri.is_empty()
             || uri.contains(['?', ',', ' ', '\t', '"', '>'])
-            || outside_of_quotes(parameters, b',')?.is_some()
+            || !are_plain(parameters)?
         {
             return Err(NameAddrFlaw);
         }
@@ -125,6 +122,17 @@ fn closing_quote(inner: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether parameters hold nothing outside of quotes that begins another value or a URI: a reader
+/// who takes it for that would not see the parameters behind it.
+fn are_plain(parameters: &str) -> Result<bool, NameAddrFlaw> {
+    for mark in [b',', b'<', b'>'] {
+        if outside_of_quotes(parameters, mark)?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Where `wanted` first stands outside of quotes; an error if a quote is never closed.
@@ -192,6 +200,9 @@ mod tests {
             "sip:a@b, sip:c@d",
             "sip:a@b?Route=x",
             "<sip:a@b>;x, <sip:c@d>",
+            "<sip:a@b>;x<=2;tag=1",
+            "<sip:a@b>;x>;tag=1",
+            "sip:a@b;x>;tag=1",
             "<sip:a@b>;x=\"y",
             "sip:a@b;x=\"y",
             "\"",
