@@ -1,6 +1,6 @@
 //! Calls for a long time: the real program, a carrier on each side, callbacks to a receiver, all
 //! calls recorded. Each call must come out as its phones meant it, leave its record, its recording
-//! and its events once, and the server must hold no more at the end than when it was warm.
+//! and its events once, and the server must hold no more at the end than when its caches were full.
 //!
 //! The test is a moment of it; `cargo xtask soak` is the long form.
 
@@ -48,9 +48,14 @@ impl Plan {
         self.length >= Duration::from_secs(600)
     }
 
-    /// From when on the server's memory is judged: by then every pair has called.
+    /// From when on the server is warm: by then every pair has called.
     fn warm_after(&self) -> Duration {
         self.length.div_f64(6.0)
+    }
+
+    /// From when on its memory must not grow any more: by then, in an hour, its caches are full.
+    fn full_after(&self) -> Duration {
+        self.length.div_f64(1.5)
     }
 }
 

@@ -140,11 +140,10 @@ impl Watch {
         }
     }
 
-    /// The samples of the time that counts.
-    pub(crate) fn warm(&self) -> Vec<Sample> {
-        let warm = self.samples.iter();
-        let warm = warm.filter(|it| it.at >= self.plan.warm_after());
-        warm.copied().collect()
+    /// The samples from a moment on.
+    pub(crate) fn since(&self, moment: Duration) -> Vec<Sample> {
+        let later = self.samples.iter().filter(|it| it.at >= moment);
+        later.copied().collect()
     }
 }
 
