@@ -291,7 +291,7 @@ async fn numbers_are_bound_as_often_as_the_windows_of_the_account_allow() {
     let free = numbers.iter().find(|x| !taken.contains(&&json!(x)));
     let mut wish = test.wish(&pool, C);
     wish["PhoneNoX"] = json!(free);
-    let ax = client.ok("SelectNumberAndBindAXB", wish).await;
+    let ax = client.ok("BindAXB", wish).await;
     let upgrade = |b: &str| json!({"NumberPoolNo": pool, "SubId": ax["SubId"], "PhoneNoB": b});
     let to_b = client.call("UpgradeAXToAXB", upgrade(B)).await;
     to_b.expect_error("PhoneNoBRiskFrozen", says);

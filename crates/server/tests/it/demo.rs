@@ -16,7 +16,7 @@ fn once_tells_the_story_and_leaves_nothing() {
         "recording /",
         "NumberNotEnough",
         "1 held by A",
-        "nobody rings (Ended)",
+        "nobody rings (Outcome Ended)",
         "curl 'http://127.0.0.1:",
         "volcenginesdkvms",
     ] {
