@@ -61,6 +61,27 @@ const DRAW_TURN: usize = 0;
 const DRAW_NUMBER: usize = 1;
 const DRAW_ROUTES: usize = DRAW_NUMBER + RawNumber::COLUMNS;
 
+fn draw_sql() -> String {
+    format!(
+        "SELECT q.turn::int4, {}, r.callee, r.sub_id, r.live_until, s.callee, s.sub_id, s.live_until
+         FROM unnest($2::int8[], $3::int2[], $4::int8[], $5::bytea[], $6::bytea[])
+             WITH ORDINALITY q (pool, city, ord, one, other, turn)
+         CROSS JOIN LATERAL (
+             SELECT x FROM number_place
+             WHERE account = $1 AND pool = q.pool AND city = q.city AND ord = q.ord LIMIT 1) p
+         CROSS JOIN LATERAL (
+             SELECT * FROM number WHERE account = $1 AND x = p.x LIMIT 1) n
+         LEFT JOIN LATERAL (
+             SELECT * FROM route
+             WHERE account = $1 AND selector = q.one AND x = p.x LIMIT 1) r ON true
+         LEFT JOIN LATERAL (
+             SELECT * FROM route
+             WHERE account = $1 AND selector = q.other AND x = p.x LIMIT 1) s ON true
+         ORDER BY q.turn",
+        RawNumber::SQL
+    )
+}
+
 /// Looks at places of lists: who stands there, how loaded, and how the request's routes stand.
 /// Answers what each draw found, in their order.
 pub(super) async fn draw<'d>(
@@ -71,26 +92,7 @@ pub(super) async fn draw<'d>(
     now: Timestamp,
     options: &StoreOptions,
 ) -> Result<Vec<Drawn<'d>>, Fault> {
-    let statement = transaction
-        .prepare_cached(&format!(
-            "SELECT q.turn::int4, {}, r.callee, r.sub_id, r.live_until, s.callee, s.sub_id, s.live_until
-             FROM unnest($2::int8[], $3::int2[], $4::int8[], $5::bytea[], $6::bytea[])
-                 WITH ORDINALITY q (pool, city, ord, one, other, turn)
-             CROSS JOIN LATERAL (
-                 SELECT x FROM number_place
-                 WHERE account = $1 AND pool = q.pool AND city = q.city AND ord = q.ord LIMIT 1) p
-             CROSS JOIN LATERAL (
-                 SELECT * FROM number WHERE account = $1 AND x = p.x LIMIT 1) n
-             LEFT JOIN LATERAL (
-                 SELECT * FROM route
-                 WHERE account = $1 AND selector = q.one AND x = p.x LIMIT 1) r ON true
-             LEFT JOIN LATERAL (
-                 SELECT * FROM route
-                 WHERE account = $1 AND selector = q.other AND x = p.x LIMIT 1) s ON true
-             ORDER BY q.turn",
-            RawNumber::SQL
-        ))
-        .await?;
+    let statement = transaction.prepare_cached(&draw_sql()).await?;
     let pools: Vec<i64> = each(draws, |draw| pool_column(draw.pool));
     let cities: Vec<i16> = each(draws, |draw| draw.city);
     let ords: Vec<i64> = each(draws, |draw| i64::try_from(draw.ord).unwrap_or(i64::MAX));
