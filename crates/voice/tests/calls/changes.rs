@@ -27,8 +27,7 @@ async fn holds(one: &mut Line, other: &mut Line) {
         ("sendrecv", "sendrecv", "sendrecv", "sendrecv"),
     ] {
         let sdp = one.peer.sdp(asked);
-        one.reinvite("", Some(&sdp)).await;
-        let answer = one.status(200).await;
+        let answer = one.offers(&sdp).await;
         assert_eq!(answer.direction(), answered);
         one.ack(None).await;
         let offer = other.wants("INVITE").await;

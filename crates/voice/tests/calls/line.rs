@@ -238,6 +238,20 @@ impl Line {
         self.send(&text).await;
     }
 
+    /// Offers in the dialog; asks again a moment later if the platform is not done with what was
+    /// before (491, RFC 3261 §14.1).
+    pub(crate) async fn offers(&mut self, sdp: &str) -> Message {
+        loop {
+            self.reinvite("", Some(sdp)).await;
+            let answer = self.status_of(&[200, 491]).await;
+            if answer.status() == Some(200) {
+                return answer;
+            }
+            self.ack_refusal().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Answers another request of theirs.
     pub(crate) async fn reply(&self, request: &Message, status: &str, body: Option<&str>) {
         let text = self.response(request, status, "", body);
@@ -246,10 +260,14 @@ impl Line {
 
     /// Waits for this status to our last request; lower ones may come before.
     pub(crate) async fn status(&mut self, status: u16) -> Message {
+        self.status_of(&[status]).await
+    }
+
+    async fn status_of(&mut self, wanted: &[u16]) -> Message {
         loop {
             let (message, _) = self.peer.next().await;
             match message.status() {
-                Some(it) if it == status => {
+                Some(status) if wanted.contains(&status) => {
                     if message.cseq().1 == "INVITE" && message.tag("To").is_some() {
                         self.remote = message.header("To").expect("a To").to_owned();
                         if message.header("Contact").is_some() {
@@ -261,8 +279,8 @@ impl Line {
                     }
                     return message;
                 }
-                Some(it) if it < status && it < 200 => {}
-                _ => panic!("{status} was to come, not {}", message.0),
+                Some(it) if it < 200 && wanted.iter().all(|status| it < *status) => {}
+                _ => panic!("{wanted:?} was to come, not {}", message.0),
             }
         }
     }
