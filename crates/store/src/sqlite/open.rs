@@ -7,7 +7,7 @@ use std::{
 };
 
 use axbridge_domain::{account::AccountId, phone::PhoneNumber, time::Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, config::DbConfig, params};
 
 use super::{delivery::drop_leases, fault};
 use crate::{
@@ -28,7 +28,7 @@ const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; \
     PRAGMA busy_timeout = 5000;";
 
-/// Prepared statements kept by the writer.
+/// Prepared statements kept by a connection.
 const STATEMENTS_KEPT: usize = 64;
 
 const KEY_CHECK: &str = "key_check";
@@ -108,7 +108,7 @@ pub(super) fn open(directory: &Path, keys: &Keyring, now: Timestamp) -> Result<O
     };
     let mut connection = Connection::open(&database).map_err(fault)?;
     connection.execute_batch(SETTINGS).map_err(fault)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    keep_statements(&connection).map_err(fault)?;
     migrate(&mut connection, MIGRATIONS, now, fault)?;
     check_keys(&connection, keys)?;
     drop_leases(&connection).map_err(fault)?;
@@ -117,6 +117,15 @@ pub(super) fn open(directory: &Path, keys: &Keyring, now: Timestamp) -> Result<O
         database,
         lock,
     })
+}
+
+/// Has a connection prepare each statement once. Without the stability guarantee SQLite prepares most
+/// of them again at every use, to plan for the values that are bound
+/// (`SQLITE_DBCONFIG_ENABLE_QPSG`, <https://www.sqlite.org/queryplanner-ng.html#qpstab>).
+pub(super) fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    Ok(())
 }
 
 /// Where the database of a data directory is.

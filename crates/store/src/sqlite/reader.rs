@@ -13,13 +13,11 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::fault;
+use super::{fault, open::keep_statements};
 use crate::error::{OpenError, StoreError};
 
 /// How many queries may read at once.
 const CONNECTIONS: usize = 4;
-/// Prepared statements kept by each connection.
-const STATEMENTS_KEPT: usize = 64;
 
 /// Threads that look up: one more than one, so that a page that must come from the disk does not
 /// hold up everybody.
@@ -223,6 +221,6 @@ fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
     connection.execute_batch(
         "PRAGMA query_only = ON; PRAGMA cache_size = -16384; PRAGMA busy_timeout = 5000;",
     )?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    keep_statements(&connection)?;
     Ok(connection)
 }
