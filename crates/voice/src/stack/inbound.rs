@@ -139,7 +139,7 @@ fn leg_of(inner: &Arc<Inner>, transaction: &Transaction) -> Option<Arrived> {
     let dialog = dialog_of(inner, transaction, outlet, local_tag, (source, &trunk))?;
     let (sender, signals) = mpsc::channel(SIGNALS_MAX);
     let insists = message::abilities_of(&request.headers).needs_reliable;
-    let (reliable, work) = Reliable::new();
+    let (reliable, work) = insists.then(Reliable::new).unzip();
     let mut invite = request.clone();
     invite
         .headers
@@ -159,10 +159,10 @@ fn leg_of(inner: &Arc<Inner>, transaction: &Transaction) -> Option<Arrived> {
         taking: watch::Sender::new(false),
         acked: watch::Sender::new(false),
         heard: AtomicBool::new(true),
-        reliable: insists.then_some(reliable),
+        reliable,
         credentials: None,
     });
-    if insists {
+    if let Some(work) = work {
         tokio::spawn(work.run(Arc::downgrade(&state), inner.times));
     }
     lock(&inner.dialogs).insert(key, Arc::downgrade(&state));

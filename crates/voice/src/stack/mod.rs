@@ -139,6 +139,12 @@ impl SipTimes {
     pub const fn give_up_ms(self) -> u64 {
         self.t1_ms * 64
     }
+
+    /// T4: how long a message lives in the network (5 s, 10 × T1).
+    #[must_use]
+    pub const fn lifetime_ms(self) -> u64 {
+        self.t1_ms * 10
+    }
 }
 
 /// A place that messages leave by.
@@ -349,6 +355,7 @@ impl Stack {
             .with_option(EndpointOption {
                 t1: std::time::Duration::from_millis(times.t1_ms),
                 t2: std::time::Duration::from_millis(times.t2_ms),
+                t4: std::time::Duration::from_millis(times.lifetime_ms()),
                 t1x64: std::time::Duration::from_millis(times.give_up_ms()),
                 ..EndpointOption::default()
             })

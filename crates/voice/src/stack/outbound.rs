@@ -13,10 +13,13 @@ use std::{
 
 use rsipstack::{
     dialog::authenticate::AuthRetry,
-    sip::{self, Header, Method, Response, SipMessage},
+    sip::{self, Header, Method, Request, Response, SipMessage},
     transaction::Transaction,
 };
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     DialogKey, Inner, Leg, Signal, Signals, StackFault, Transport,
@@ -145,20 +148,20 @@ async fn ring(state: Arc<LegState>) {
         let dialog = lock(&state.dialog);
         (lock(&state.invite).clone(), Way::first(&dialog))
     };
-    let sent = match dialog::transaction(&state.inner, request, way).await {
-        Ok(mut transaction) => match transaction.send().await {
-            Ok(()) => Ok(transaction),
-            Err(error) => Err(StackFault::of(error)),
-        },
-        Err(fault) => Err(fault),
-    };
-    match sent {
+    // Boxed, for the task would keep room for the way it was sent until the call is over.
+    match Box::pin(send(&state, request, way)).await {
         Ok(transaction) => Ring::new(state).run(transaction).await,
         Err(error) => {
             tracing::debug!(%error, "a call could not be sent");
             refused(&state, 503, None, true, None).await;
         }
     }
+}
+
+async fn send(state: &LegState, request: Request, way: Way) -> Result<Transaction, StackFault> {
+    let mut transaction = dialog::transaction(&state.inner, request, way).await?;
+    transaction.send().await.map_err(StackFault::of)?;
+    Ok(transaction)
 }
 
 struct Ring {
@@ -168,6 +171,11 @@ struct Ring {
     rseq: u32,
     /// The tag of the 2xx that made the dialog.
     answered_by: Option<String>,
+    /// Until when another fork's 2xx is waited for: T4 after the first, a message's life in the
+    /// network. A proxy ends the other branches with the first 2xx (RFC 3261 §16.7 step 10), so only
+    /// phones that answer at one moment make two. The transaction, which could wait for 64 × T1,
+    /// weighs 15 KiB; a 2xx that is only repeated is acknowledged by the stack without it.
+    ends: Option<Instant>,
     /// Other forks that answered, and were hung up.
     forks: Vec<String>,
 }
@@ -182,13 +190,14 @@ impl Ring {
             auth: AuthRetry::new(),
             rseq: 0,
             answered_by: None,
+            ends: None,
             forks: Vec::new(),
         }
     }
 
     async fn run(mut self, mut transaction: Transaction) {
         lock(&self.state.dialog).flow = dialog::flow_of(transaction.connection.as_ref());
-        while let Some(message) = transaction.receive().await {
+        while let Some(message) = self.next(&mut transaction).await {
             let SipMessage::Response(response) = message else {
                 continue;
             };
@@ -205,6 +214,14 @@ impl Ring {
         }
         // The transaction ended: whatever was still hoped for does not come.
         refused(&self.state, 408, None, true, None).await;
+    }
+
+    /// What comes next; none when the transaction is over, or nothing is waited for any more.
+    async fn next(&self, transaction: &mut Transaction) -> Option<SipMessage> {
+        match self.ends {
+            None => transaction.receive().await,
+            Some(ends) => timeout_at(ends, transaction.receive()).await.ok()?,
+        }
     }
 
     async fn provisional(&mut self, status: u16, response: &Response) {
@@ -256,6 +273,8 @@ impl Ring {
             return self.hang_up_fork(tag, &response);
         }
         self.answered_by = Some(tag);
+        let wait = Duration::from_millis(self.state.inner.times.lifetime_ms());
+        self.ends = Some(Instant::now() + wait);
         lock(&self.state.dialog).learn(&response);
         if self.state.step(&[Progress::Open], Progress::Up) {
             self.state

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest request that may be sent by UDP.
 const DATAGRAM_BYTES_MAX: usize = 1_300;

@@ -8,7 +8,7 @@ use axbridge_domain::call::{CallResult, ReleasedBy};
 use crate::{
     house::{A, House, Setup},
     line::Line,
-    peer::{Message, Peer, Whose},
+    peer::{Message, PATIENCE, Peer, Whose},
     scene::{Calling, Scene, World, quick, quick_with, reached, ringing, to_x},
 };
 
@@ -49,6 +49,40 @@ async fn of_two_phones_that_answer_the_second_is_hung_up() {
     a.bye().await;
     let bye = b.wants("BYE").await;
     assert!(!bye.tag("To").expect("a tag").contains("fork"));
+    b.reply(&bye, "200 OK", None).await;
+    scene
+        .came_out(CallResult::Connected, ReleasedBy::Caller)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_repeated_late_is_acknowledged_again() {
+    let mut scene = ringing(quick(), |_| ()).await;
+    let (a, b) = (&mut scene.a, &mut scene.b);
+    let sdp = b.peer.sdp("sendrecv");
+    let answer = b.response(&b.invite, "200 OK", "", Some(&sdp));
+    b.send(&answer).await;
+    b.wants("ACK").await;
+    a.status(200).await;
+    a.ack(None).await;
+    // 20 and 40 × T1: after other forks are waited for, before everything is forgotten.
+    for repeats in 1..=2 {
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        b.send(&answer).await;
+        let acks = || {
+            let log = b.peer.log();
+            log.iter().filter(|it| it.method() == "ACK").count()
+        };
+        let acknowledged = async {
+            while acks() < 1 + repeats {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, acknowledged).await;
+        in_time.expect("an ACK for every answer");
+    }
+    a.bye().await;
+    let bye = b.wants("BYE").await;
     b.reply(&bye, "200 OK", None).await;
     scene
         .came_out(CallResult::Connected, ReleasedBy::Caller)
