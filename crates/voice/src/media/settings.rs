@@ -232,8 +232,8 @@ pub enum MediaEvent {
         /// Who.
         side: Side,
     },
-    /// The recording's files are there.
-    RecordingFinished(RecordingFiles),
+    /// The recording's files are there. On the heap: every call keeps room for 32 events.
+    RecordingFinished(Box<RecordingFiles>),
     /// There is no recording. The call goes on.
     RecordingFailed {
         /// Why, for the operator.

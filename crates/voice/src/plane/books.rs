@@ -21,7 +21,8 @@ const PAUSE_MS: u64 = 250;
 enum Entry {
     Rang,
     Answered,
-    Ended(CallEnd),
+    /// On the heap: every call keeps room for 32 entries.
+    Ended(Box<CallEnd>),
 }
 
 /// One call's entries. Dropped, it writes what waits and is gone.
@@ -45,7 +46,7 @@ impl Book {
     }
 
     pub(super) fn ended(&self, end: CallEnd) {
-        self.enter(Entry::Ended(end));
+        self.enter(Entry::Ended(Box::new(end)));
     }
 
     fn enter(&self, entry: Entry) {
@@ -107,6 +108,6 @@ async fn write_one(app: &App, call: CallId, entry: &Entry) -> Result<(), AppErro
     match entry {
         Entry::Rang => app.call_ringing(call).await,
         Entry::Answered => app.call_answered(call).await,
-        Entry::Ended(end) => app.call_ended(call, end.clone()).await,
+        Entry::Ended(end) => app.call_ended(call, CallEnd::clone(end)).await,
     }
 }

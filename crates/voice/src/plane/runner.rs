@@ -199,7 +199,7 @@ impl Runner {
             MediaEvent::Silent { side, .. } => Some(Event::Silent(of_media(side))),
             MediaEvent::Learned { .. } => None,
             MediaEvent::RecordingFinished(files) => {
-                self.recorded(Ok(files));
+                self.recorded(Ok(*files));
                 None
             }
             MediaEvent::RecordingFailed { why } => {

@@ -40,7 +40,7 @@ fn speak(call: &mut Call, packets: u32, mut each: impl FnMut(u32)) {
 fn finished(call: &mut Call) -> RecordingFiles {
     loop {
         match call.event() {
-            MediaEvent::RecordingFinished(files) => return files,
+            MediaEvent::RecordingFinished(files) => return *files,
             MediaEvent::RecordingFailed { why } => panic!("{why}"),
             _ => {}
         }

@@ -273,7 +273,7 @@ fn finish_all(
         match finish(disk, &target) {
             Ok(files) => {
                 add(&totals.recordings_finished, 1);
-                outcome.send(MediaEvent::RecordingFinished(files));
+                outcome.send(MediaEvent::RecordingFinished(Box::new(files)));
             }
             Err(error) => failed(totals, outcome, cannot_write(&error)),
         }
