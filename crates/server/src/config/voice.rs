@@ -31,6 +31,7 @@ pub(crate) struct Voice {
     tls_client_roots: PathBuf,
     rtp_address: String,
     rtp_ports: String,
+    sip_threads: usize,
     rtp_threads: usize,
     #[serde(deserialize_with = "super::layers::list")]
     languages: Vec<String>,
@@ -78,6 +79,7 @@ impl Voice {
         self.media_address(&listens)?;
         self.languages()?;
         self.trunks()?;
+        within("voice.sip_threads", self.sip_threads as u64, 1, 64)?;
         within("voice.rtp_threads", self.rtp_threads as u64, 1, 64)?;
         within("voice.ring_timeout_s", self.ring_timeout_s, 5, 180)?;
         within("voice.silence_timeout_s", self.silence_timeout_s, 0, 86_400)?;
@@ -212,6 +214,11 @@ impl Voice {
         let read = TlsMaterial::read(files);
         read.map(|it| Some(Arc::new(it)))
             .map_err(|error| format!("voice.tls: {error}"))
+    }
+
+    /// How many threads drive the calls.
+    pub(crate) fn sip_threads(&self) -> usize {
+        self.sip_threads
     }
 
     /// The most calls at once.

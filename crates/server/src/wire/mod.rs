@@ -28,6 +28,7 @@ pub(crate) use http::{Cutter, check_certificate};
 pub(crate) use keys::Keys;
 use open::prepare_data;
 pub(crate) use open::{location_of, numbering_of, services_of};
+use voice::Voice;
 pub(crate) use voice::peer_answer;
 
 /// A running server.
@@ -36,7 +37,7 @@ pub(crate) struct Running {
     /// `None` on a node that only takes calls.
     api: Option<Listener>,
     operator: Option<Listener>,
-    voice: Option<Arc<VoicePlane>>,
+    voice: Option<Voice>,
     file: OperatorFile,
     listening: Option<String>,
     is_first_start: bool,
@@ -100,7 +101,7 @@ impl Running {
                 .as_ref()
                 .map_or_else(String::new, |api| settings.http.endpoint_at(api.address())),
             operator_endpoint: operator.as_ref().map(|it| it.url("http")),
-            sip_endpoint: voice.as_ref().and_then(|voice| udp_address(voice)),
+            sip_endpoint: voice.as_ref().and_then(|voice| udp_address(&voice.plane)),
             access_key_id: key.0,
             secret_access_key: key.1,
         };
@@ -143,7 +144,7 @@ impl Running {
 
     /// Where calls are taken, as transport and address.
     pub(crate) fn sip_addresses(&self) -> Vec<String> {
-        let addresses = self.voice.as_ref().map(|voice| voice.addresses());
+        let addresses = self.voice.as_ref().map(|voice| voice.plane.addresses());
         let addresses = addresses.unwrap_or_default().into_iter();
         addresses
             .map(|(transport, address)| format!("sip over {} {address}", transport.name()))
@@ -170,7 +171,8 @@ impl Running {
         if let Some(api) = &self.api {
             api.reload_certificate().await;
         }
-        let Some(voice) = self.voice.as_ref().filter(|voice| voice.speaks_tls()) else {
+        let voice = self.voice.as_ref().map(|voice| &voice.plane);
+        let Some(voice) = voice.filter(|voice| voice.speaks_tls()) else {
             return;
         };
         match voice.reload_tls() {
@@ -201,7 +203,7 @@ impl Running {
     /// connections and finishes what was accepted, each as long as the settings
     /// allow; lets go of the store.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
-        if let Some(voice) = &self.voice {
+        if let Some(Voice { plane: voice, .. }) = &self.voice {
             // A second signal leaves no more time than hanging up takes.
             let hung_up = tokio::select! {
                 hung_up = voice.drain(self.voice_drain) => hung_up,

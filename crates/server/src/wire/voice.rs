@@ -1,5 +1,6 @@
 //! The voice plane of this node: its start, its end, and what the application may ask of it.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use axbridge_app::voice::{PeerAnswer, PeerAnswers, VoiceFace};
 use axbridge_domain::trunk::{Host, Peer, Transport, Trunk};
 use axbridge_voice::audio::{Clip, ClipLimits, Codec};
 use axbridge_voice::plane::VoicePlane;
+use tokio::runtime::Runtime;
 
 use crate::config::Settings;
 use crate::failure::Failure;
@@ -52,11 +54,51 @@ pub(super) fn fix_trunks(app: &App, settings: &Settings) -> Result<(), Failure> 
     Ok(())
 }
 
+/// The voice plane and the threads that drive it, which are its own: messages of a call go from task
+/// to task, cheapest on one thread, and wait for no request of the API.
+pub(super) struct Voice {
+    pub(super) plane: Arc<VoicePlane>,
+    /// Ends last: a store's connection that a call opened lives on these threads.
+    _threads: Threads,
+}
+
+/// A runtime that may be dropped by a task of another.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn start(count: usize) -> Result<Self, Failure> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let builder = builder.worker_threads(count).thread_name("sip");
+        let runtime = builder
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(format!("the threads of SIP cannot start: {error}")))?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Runs it on these threads, with all that it spawns.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let stopped = || Failure::new("the threads of SIP have stopped");
+        let runtime = self.0.as_ref().ok_or_else(stopped)?;
+        let work = runtime.spawn(work);
+        work.await
+            .map_err(|error| Failure::new(format!("the voice plane stopped early: {error}")))
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Starts the voice plane, if this node is to have one.
-pub(super) async fn start(
-    app: &Arc<App>,
-    settings: &Settings,
-) -> Result<Option<Arc<VoicePlane>>, Failure> {
+pub(super) async fn start(app: &Arc<App>, settings: &Settings) -> Result<Option<Voice>, Failure> {
     if !settings.voice.is_on() {
         return Ok(None);
     }
@@ -64,14 +106,18 @@ pub(super) async fn start(
         .voice
         .plane(settings.recordings.spool_in(&settings.store.data));
     let plane = plane.map_err(Failure::usage)?;
-    let started = VoicePlane::start(app.clone(), plane).await;
+    let threads = Threads::start(settings.voice.sip_threads())?;
+    let started = threads.run(VoicePlane::start(app.clone(), plane)).await?;
     let plane = started.map_err(|error| {
         Failure::new(format!("the voice plane cannot start: {error}"))
             .hint("look at voice.sip, voice.rtp_address and voice.rtp_ports: addresses must be of this machine, ports free")
     })?;
     let plane = Arc::new(plane);
     app.set_voice(Arc::new(Face(plane.clone())));
-    Ok(Some(plane))
+    Ok(Some(Voice {
+        plane,
+        _threads: threads,
+    }))
 }
 
 /// The plane as the application sees it.
