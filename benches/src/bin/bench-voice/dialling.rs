@@ -107,7 +107,7 @@ pub(crate) fn wait_for_all(caller: &Caller<'_>, most: Duration) {
 pub(crate) fn calls(arguments: &Arguments) -> Result<Value> {
     let carriers = Carriers::open(arguments)?;
     let (count, rate): (usize, f64) = (arguments.get("calls")?, arguments.get("rate")?);
-    let (hold, settle) = (arguments.ms("hold_ms")?, arguments.ms("settle_ms")?);
+    let hold = arguments.ms("hold_ms")?;
     // Nobody speaks: sound goes where the messages go.
     let sounds = [carriers.caller.local_addr()?, carriers.callee.local_addr()?];
     let mut watch = Watch::start(arguments.watched()?);
@@ -116,16 +116,12 @@ pub(crate) fn calls(arguments: &Arguments) -> Result<Value> {
     let (calls, answered, wall) =
         carriers.while_open(sounds, (count, rate, Hold::For(hold)), |caller, _| {
             wait_for_all(caller, due + PATIENCE);
-            let wall = began.elapsed();
             watch.note();
-            std::thread::sleep(settle);
-            watch.note();
-            Ok(wall)
+            Ok(began.elapsed())
         })?;
     let mut line = report(&calls, &answered);
     line["rate"] = rate.into();
     line["seconds"] = wall.as_secs_f64().into();
     line["spent"] = watch.spent(0, 1, calls.len());
-    line["settled"] = watch.spent(0, 2, calls.len());
     Ok(line)
 }

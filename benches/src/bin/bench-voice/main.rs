@@ -4,7 +4,7 @@
 //! - `bench-voice prepare data=DIR caller=ADDR callee=ADDR pairs=N record=0|1 file=FILE` makes
 //!   numbers, trunks and bindings on a server of axbridge, and writes the bindings to FILE, one a
 //!   line: A, X, B.
-//! - `bench-voice calls CARRIERS rate=N calls=N hold_ms=N settle_ms=N` makes so many calls at that
+//! - `bench-voice calls CARRIERS rate=N calls=N hold_ms=N` makes so many calls at that
 //!   rate: INVITE, 180, 200, ACK, and BYE after `hold_ms`.
 //! - `bench-voice talk CARRIERS rate=N calls=N seconds=N settle_ms=N` sets up so many calls, has
 //!   both sides talk for that long, 50 packets a second each way, and hangs up.

@@ -98,7 +98,7 @@ fn free_udp_port(host: &str) -> Result<u16> {
 }
 
 /// axbridge with the embedded store, everything at its defaults except what would hold the load
-/// up: the rates and counts of calls.
+/// up, the rates and counts of calls, and huge pages.
 pub(super) fn axbridge(
     program: &Path,
     load: &Load,
@@ -124,6 +124,9 @@ pub(super) fn axbridge(
     }
     let ports = format!("{}-{}", RTP_PORTS.0, RTP_PORTS.1);
     command.env("AXBRIDGE__VOICE__RTP_PORTS", ports);
+    // Whether the kernel fills holes of the heap with huge pages hangs on what ran before; without
+    // them, the memory of a call is what it holds.
+    command.env("MIMALLOC_ALLOW_THP", "0");
     command.args(["serve", "--http", "127.0.0.1:0", "--sip", &server]);
     command.args(["--operator-http", "127.0.0.1:0", "--data"]);
     command.arg(&data);

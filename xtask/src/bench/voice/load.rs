@@ -66,19 +66,12 @@ impl Load {
     }
 
     /// Calls at a rate, each for a second.
-    pub(super) fn calls(
-        &self,
-        contender: &Contender,
-        rate: u32,
-        calls: u32,
-        settle_ms: u32,
-    ) -> Result<Value> {
+    pub(super) fn calls(&self, contender: &Contender, rate: u32, calls: u32) -> Result<Value> {
         let mut arguments = self.of(contender);
         arguments.extend([
             ("rate", rate.to_string()),
             ("calls", calls.to_string()),
             ("hold_ms", "1000".to_owned()),
-            ("settle_ms", settle_ms.to_string()),
         ]);
         self.run("calls", &arguments)
     }

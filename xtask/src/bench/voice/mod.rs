@@ -26,17 +26,18 @@ const STEPS: [u32; 5] = [400, 550, 700, 850, 1_000];
 /// Calls at once that talk.
 const TALKING: u32 = 400;
 
-/// Calls before those that count.
+/// Calls before all others.
 const WARM_UP: u32 = 300;
 
-/// Transactions are remembered for 32 s: what that costs at the end belongs to the calls.
-const FORGOTTEN_MS: u32 = 34_000;
+/// Transactions are remembered for 32 s (64 × T1). So many calls before those that count have as
+/// many forgotten as are made.
+const REMEMBERED: u32 = RATE * 34;
 
 struct Size {
-    /// Calls of a round, and rounds.
+    /// Calls of a round, those before them, and rounds.
     calls: u32,
+    before: u32,
     rounds: u32,
-    settle_ms: u32,
     /// Seconds of talk, relayed and recorded. What memory a talking call takes shows once the
     /// transactions that set it up are forgotten.
     talk_s: [u32; 2],
@@ -48,22 +49,22 @@ const fn size(extent: Extent) -> Size {
     match extent {
         Extent::Quick => Size {
             calls: 3_000,
+            before: 0,
             rounds: 1,
-            settle_ms: 1_000,
             talk_s: [8, 8],
             step_s: None,
         },
         Extent::Usual => Size {
-            calls: 3_000,
-            rounds: 2,
-            settle_ms: FORGOTTEN_MS,
+            calls: 6_000,
+            before: REMEMBERED,
+            rounds: 3,
             talk_s: [36, 15],
             step_s: Some(6),
         },
         Extent::Long => Size {
-            calls: 9_000,
+            calls: 18_000,
+            before: REMEMBERED,
             rounds: 3,
-            settle_ms: FORGOTTEN_MS,
             talk_s: [120, 120],
             step_s: Some(20),
         },
@@ -96,64 +97,83 @@ pub(crate) fn voice(arguments: &[String]) -> Result<()> {
     page::write("voice", &part)
 }
 
-fn call_sets(program: &Path, load: &Load, pairs: &Path, size: &Size) -> Result<Vec<Set>> {
-    let mut sets = Vec::new();
-    println!("-- calls: axbridge");
-    let ours = contender::axbridge(program, load, pairs, false)?;
-    sets.push(calls(&ours, load, size, "axbridge")?);
-    drop(ours);
-    println!("-- calls: Kamailio that hides, and rtpengine");
-    let theirs = contender::kamailio(pairs, load, true, false)?;
-    let name = "Kamailio with topos, and rtpengine";
-    sets.push(calls(&theirs, load, size, name)?);
-    drop(theirs);
-    if size.step_s.is_some() {
-        println!("-- calls: Kamailio that hides nothing, and rtpengine");
-        let theirs = contender::kamailio(pairs, load, false, false)?;
-        let name = "Kamailio without hiding, and rtpengine";
-        // For the cost of hiding alone.
-        let less = Size {
-            settle_ms: 1_000,
-            step_s: None,
-            ..*size
-        };
-        sets.push(calls(&theirs, load, &less, name)?);
-    }
-    Ok(sets)
+/// A server, and what calls came to on it so far.
+struct Tried {
+    server: Contender,
+    made: u64,
+    set: Set,
 }
 
-fn calls(server: &Contender, load: &Load, size: &Size, name: &'static str) -> Result<Set> {
-    let mut set = Set {
-        name,
-        rounds: Vec::new(),
-        steps: Vec::new(),
-    };
-    load.calls(server, RATE / 3, WARM_UP, 0)?;
-    let mut made = u64::from(WARM_UP);
-    for round in 1..=size.rounds {
-        let is_last = round == size.rounds;
-        let settle_ms = if is_last { size.settle_ms } else { 0 };
-        let found = load.calls(server, RATE, size.calls, settle_ms)?;
-        made += u64::from(size.calls);
-        if let Some(data) = &server.data {
+impl Tried {
+    fn warm_up(server: Contender, load: &Load, name: &'static str) -> Result<Self> {
+        load.calls(&server, RATE / 3, WARM_UP)?;
+        Ok(Self {
+            server,
+            made: u64::from(WARM_UP),
+            set: Set {
+                name,
+                rounds: Vec::new(),
+                steps: Vec::new(),
+            },
+        })
+    }
+
+    fn round(&mut self, load: &Load, size: &Size) -> Result<()> {
+        println!("-- calls: {}", self.set.name);
+        if size.before > 0 {
+            load.calls(&self.server, RATE, size.before)?;
+        }
+        let found = load.calls(&self.server, RATE, size.calls)?;
+        self.made += u64::from(size.before + size.calls);
+        if let Some(data) = &self.server.data {
             let records = load.records(data)?;
+            let all = records["connected"].as_u64() == Some(self.made);
             ensure!(
-                records["connected"].as_u64() == Some(made) || number(&found, "failed") > 0.0,
-                "of {made} calls the books say {records}"
+                all || number(&found, "failed") > 0.0,
+                "of {} calls the books say {records}",
+                self.made
             );
         }
-        set.rounds.push(found);
+        self.set.rounds.push(found);
+        Ok(())
     }
-    for rate in STEPS {
-        let Some(seconds) = size.step_s else { break };
-        let found = load.calls(server, rate, rate * seconds, 1_000)?;
-        let failed = number(&found, "failed") > 0.0;
-        set.steps.push(found);
-        if failed {
-            break;
+
+    /// More and more calls a second, until some fail.
+    fn steps(mut self, load: &Load, size: &Size) -> Result<Set> {
+        for rate in STEPS {
+            let Some(seconds) = size.step_s else { break };
+            println!("-- {rate} calls a second: {}", self.set.name);
+            let found = load.calls(&self.server, rate, rate * seconds)?;
+            let failed = number(&found, "failed") > 0.0;
+            self.set.steps.push(found);
+            if failed {
+                break;
+            }
+        }
+        Ok(self.set)
+    }
+}
+
+/// In turn, for what a processor does in a second changes from one minute to the next.
+fn call_sets(program: &Path, load: &Load, pairs: &Path, size: &Size) -> Result<Vec<Set>> {
+    let ours = contender::axbridge(program, load, pairs, false)?;
+    let mut ours = Tried::warm_up(ours, load, "axbridge")?;
+    let theirs = contender::kamailio(pairs, load, true, false)?;
+    let mut theirs = Tried::warm_up(theirs, load, "Kamailio with topos, and rtpengine")?;
+    for _ in 0..size.rounds {
+        for tried in [&mut ours, &mut theirs] {
+            tried.round(load, size)?;
         }
     }
-    Ok(set)
+    let mut sets = vec![ours.steps(load, size)?, theirs.steps(load, size)?];
+    if size.step_s.is_some() {
+        let bare = contender::kamailio(pairs, load, false, false)?;
+        let mut bare = Tried::warm_up(bare, load, "Kamailio without hiding, and rtpengine")?;
+        // For the cost of hiding alone.
+        bare.round(load, size)?;
+        sets.push(bare.set);
+    }
+    Ok(sets)
 }
 
 fn talks(

@@ -26,16 +26,9 @@ pub(super) fn part(sets: &[Set], talks: &[(&str, Value)]) -> String {
     )
 }
 
-/// Milliseconds of all processes for a call: the median of the rounds, and what came afterwards
-/// when the last one's calls were forgotten.
+/// Milliseconds of all processes for a call: the median of the rounds.
 fn ms_a_call(set: &Set) -> f64 {
-    median(all(set, |round| number(&round["spent"], "ms_a_call"))) + afterwards(set)
-}
-
-fn afterwards(set: &Set) -> f64 {
-    set.rounds.last().map_or(0.0, |last| {
-        number(&last["settled"], "ms_a_call") - number(&last["spent"], "ms_a_call")
-    })
+    median(all(set, |round| number(&round["spent"], "ms_a_call")))
 }
 
 fn all(set: &Set, of: impl Fn(&Value) -> f64) -> Vec<f64> {
@@ -55,7 +48,7 @@ fn costs(sets: &[Set]) -> String {
             )
         };
         let last = set.rounds.last().cloned().unwrap_or_default();
-        let programs = last["settled"]["programs"].as_object();
+        let programs = last["spent"]["programs"].as_object();
         let calls = number(&last, "calls").max(1.0);
         let shares: Vec<String> = programs
             .into_iter()
