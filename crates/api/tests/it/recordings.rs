@@ -545,6 +545,9 @@ async fn a_transcriber_that_fails_is_asked_three_times_and_no_more() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     place.background.abort();
+    // Nothing is due. What the background asked of the store before it ended is over, too, and takes
+    // no recording once the clock is moved.
+    assert_eq!(app.transcribe_due().await, 0);
     for tries in 2..=3 {
         assert_eq!(found().await.transcript, Transcript::Wanted);
         // The rest after the first try, or the time of one that was cut short, is over.
